@@ -1,0 +1,56 @@
+namespace EventBus;
+
+/// <summary>What the bus itself has to tell, on its own topics: <c>Subscribe&lt;BusEvent&gt;("$bus:#")</c> hears all of it.</summary>
+public abstract record BusEvent
+{
+    /// <summary>Where <see cref="SubscriberLagging"/> is published: <c>$bus:lagging</c>.</summary>
+    public static readonly Topic<SubscriberLagging> LaggingTopic = new("$bus:lagging");
+
+    /// <summary>Where <see cref="HandlerFailed"/> is published: <c>$bus:failures</c>.</summary>
+    public static readonly Topic<HandlerFailed> FailuresTopic = new("$bus:failures");
+
+    private BusEvent()
+    {
+    }
+
+    /// <summary>
+    /// A subscriber started losing events: published once per episode, which ends when its channel was empty. Losses of
+    /// subscriptions to the bus's own topics are only counted.
+    /// </summary>
+    /// <param name="SubscriptionId">The subscription.</param>
+    /// <param name="Name">Its name, if it was given one.</param>
+    /// <param name="Patterns">What it listens to.</param>
+    /// <param name="Topic">The topic of the publish that began the episode.</param>
+    /// <param name="Overflow">Its overflow policy.</param>
+    /// <param name="Capacity">Its capacity.</param>
+    /// <param name="Dropped">Its losses so far, this one included.</param>
+    public sealed record SubscriberLagging(
+        long SubscriptionId,
+        string? Name,
+        IReadOnlyList<string> Patterns,
+        string Topic,
+        OverflowPolicy Overflow,
+        int Capacity,
+        long Dropped) : BusEvent;
+
+    /// <summary>A handler failed for good: after its last attempt, once for an event or a batch.</summary>
+    /// <param name="SubscriptionId">The handler's subscription.</param>
+    /// <param name="Name">Its name, if it was given one.</param>
+    /// <param name="Patterns">What it listens to.</param>
+    /// <param name="Handler">The handler's type or method.</param>
+    /// <param name="Topic">The topic of the event, of the first one in a batch.</param>
+    /// <param name="EventType">The runtime type of the event, of the first one in a batch.</param>
+    /// <param name="EventCount">How many events were given up: 1, or the batch's size.</param>
+    /// <param name="Attempts">How often it was tried.</param>
+    /// <param name="Exception">What the last attempt threw.</param>
+    public sealed record HandlerFailed(
+        long SubscriptionId,
+        string? Name,
+        IReadOnlyList<string> Patterns,
+        string Handler,
+        string Topic,
+        Type EventType,
+        int EventCount,
+        int Attempts,
+        Exception Exception) : BusEvent;
+}

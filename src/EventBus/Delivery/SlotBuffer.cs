@@ -1,0 +1,117 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace EventBus.Delivery;
+
+/// <summary>
+/// The circular buffer of a channel. It starts without memory, doubles as it fills, and lets go of what a burst needed after
+/// some nearly empty rounds. Not thread-safe: the channel's lock guards it.
+/// </summary>
+/// <remarks>
+/// A round ends when the buffer runs empty or after <see cref="RoundReads"/> reads, and is nearly empty when no more than a
+/// quarter of the buffer was ever in use in it.
+/// </remarks>
+[StructLayout(LayoutKind.Auto)]
+internal struct SlotBuffer<TEvent>
+{
+    /// <summary>Below this length shrinking is not worth a copy.</summary>
+    private const int SmallLength = 16;
+
+    private const int RoundReads = 1024;
+
+    /// <summary>How many nearly empty rounds in a row shrink the buffer; the contract says within 50.</summary>
+    private const int RoundsBeforeShrinking = 32;
+
+    /// <summary>Length is a power of two, so that an index wraps by a mask.</summary>
+    private Slot<TEvent>[]? _slots;
+    private int _head;
+    private int _count;
+
+    /// <summary>The most slots in use at once in this round.</summary>
+    private int _peak;
+    private int _reads;
+    private int _quietRounds;
+
+    public readonly int Count => _count;
+
+    public readonly int Length => _slots?.Length ?? 0;
+
+    /// <summary>The slot at a distance from the oldest one.</summary>
+    public readonly ref Slot<TEvent> this[int offset]
+    {
+        get
+        {
+            Debug.Assert((uint)offset < (uint)_count, "outside of what is queued");
+            return ref _slots![(_head + offset) & (_slots.Length - 1)];
+        }
+    }
+
+    /// <summary>Room for one more at the end; the caller fills it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ref Slot<TEvent> Append()
+    {
+        Slot<TEvent>[]? slots = _slots;
+        if (slots is null || _count == slots.Length)
+            slots = Grow();
+        int index = (_head + _count) & (slots.Length - 1);
+        if (++_count > _peak)
+            _peak = _count;
+        return ref slots[index];
+    }
+
+    public void RemoveFirst(out Slot<TEvent> slot)
+    {
+        Debug.Assert(_count > 0, "nothing is queued");
+        Slot<TEvent>[] slots = _slots!;
+        ref Slot<TEvent> first = ref slots[_head];
+        slot = first;
+        first = default;
+        _head = (_head + 1) & (slots.Length - 1);
+        _count--;
+        if (_count == 0 || ++_reads == RoundReads)
+            EndRound();
+    }
+
+    public void RemoveLast()
+    {
+        Debug.Assert(_count > 0, "nothing is queued");
+        this[_count - 1] = default;
+        _count--;
+    }
+
+    public void Clear() => this = default;
+
+    private Slot<TEvent>[] Grow()
+    {
+        Resize(_slots is null ? 4 : _slots.Length * 2);
+        return _slots!;
+    }
+
+    private void EndRound()
+    {
+        _reads = 0;
+        int length = _slots!.Length;
+        if (length <= SmallLength || _peak > length / 4)
+        {
+            _quietRounds = 0;
+        }
+        else if (++_quietRounds == RoundsBeforeShrinking)
+        {
+            // Room for twice the peak of the last round: what follows looks like it.
+            Resize((int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(_peak * 2, SmallLength)));
+            _quietRounds = 0;
+        }
+
+        _peak = _count;
+    }
+
+    private void Resize(int length)
+    {
+        Slot<TEvent>[] slots = new Slot<TEvent>[length];
+        for (int i = 0; i < _count; i++)
+            slots[i] = this[i];
+        _slots = slots;
+        _head = 0;
+    }
+}

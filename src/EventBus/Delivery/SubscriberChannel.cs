@@ -1,0 +1,421 @@
+namespace EventBus.Delivery;
+
+/// <summary>
+/// One subscriber's bounded channel: the part that does not depend on the event's type. The bus holds this, never the
+/// user's <see cref="Subscription"/>, so that a subscription nobody holds any more can be found by the garbage collector.
+/// </summary>
+/// <remarks>
+/// <para>
+/// Everything that changes is guarded by <see cref="Gate"/>, except where a field says otherwise. Under the lock nothing is
+/// called that is not this class's own: readers, publishers and the bus are told after it. Locks are taken in the order
+/// history, registry, channel; so nothing below takes another lock while it holds the gate.
+/// </para>
+/// <para>Invariants, with the gate free:</para>
+/// <list type="bullet">
+/// <item>Every event offered while open got the next ordinal, and is queued, waited for, read, dropped or discarded.</item>
+/// <item>Ordinals in the queue grow, and those of waiting events are greater than all that were queued before them.</item>
+/// <item>Nobody waits to read while something is queued or replayed; nobody waits to write while there is room.</item>
+/// <item>After the end nothing is added, and nobody waits.</item>
+/// <item>A channel tells its owner once that it ended, and once that it finished; in either order, if both happen at once.</item>
+/// </list>
+/// </remarks>
+internal abstract class SubscriberChannel
+{
+    protected readonly Lock Gate = new();
+
+    /// <summary>Waiting readers, newest first.</summary>
+    private ReadWait? _readers;
+
+    /// <summary>A wait to use again; taken and put back without the lock.</summary>
+    private ReadWait? _spareReader;
+    private TaskCompletionSource? _completion;
+    private TaskCompletionSource? _readerCompletion;
+    private CancellationTokenRegistration _endToken;
+    private ChannelState _state;
+
+    /// <summary>Set when the channel overflowed under <see cref="OverflowPolicy.Close"/>.</summary>
+    private SubscriptionOverflowException? _fault;
+    private ChannelCounts _counts;
+
+    /// <summary>The part of the counts that is the bus's own traffic.</summary>
+    private ChannelCounts _ownCounts;
+
+    /// <summary>Whether losses have been reported since the channel was last empty.</summary>
+    private bool _isLagging;
+
+    protected SubscriberChannel(IChannelOwner owner, SubscriberProfile profile)
+    {
+        Owner = owner;
+        Profile = profile;
+    }
+
+    public IChannelOwner Owner { get; }
+
+    public SubscriberProfile Profile { get; }
+
+    /// <summary>Whether the subscriber's type is a value type, which is stored without a box.</summary>
+    public abstract bool StoresValues { get; }
+
+    /// <summary>A mark of the registry's, guarded by its lock: which route this channel was last added to.</summary>
+    public long RouteMark { get; set; }
+
+    /// <summary>Whether the registry knows this channel as live; guarded by its lock.</summary>
+    public bool IsJoined { get; set; }
+
+    /// <summary>Set once, before the subscription is handed out.</summary>
+    public bool ReplayTruncated { get; set; }
+
+    /// <summary>What waits to be read: queued, replayed, held back.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (Gate)
+                return LockedCount;
+        }
+    }
+
+    public bool IsOpen
+    {
+        get
+        {
+            lock (Gate)
+                return _state == ChannelState.Open;
+        }
+    }
+
+    /// <summary>The ordinal of the last event offered: grows with every event that is accepted or lost.</summary>
+    public long Offered
+    {
+        get
+        {
+            lock (Gate)
+                return LastOrdinal;
+        }
+    }
+
+    /// <summary>Ends when the channel has ended and all it held was read.</summary>
+    public Task Completion
+    {
+        get
+        {
+            lock (Gate)
+            {
+                return _state == ChannelState.Finished
+                    ? Task.CompletedTask
+                    : (_completion ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
+        }
+    }
+
+    /// <summary>The same as channels have it: it faults when the channel overflowed.</summary>
+    public Task ReaderCompletion
+    {
+        get
+        {
+            lock (Gate)
+            {
+                if (_state == ChannelState.Finished)
+                    return _fault is null ? Task.CompletedTask : Task.FromException(_fault);
+                return (_readerCompletion ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
+        }
+    }
+
+    protected abstract int LockedCount { get; }
+
+    protected abstract int LockedQueued { get; }
+
+    protected bool LockedIsOpen => _state == ChannelState.Open;
+
+    protected long LastOrdinal { get; private set; }
+
+    /// <summary>Offers an event to a subscriber who wants references, or whose type the publisher did not name.</summary>
+    public abstract void OfferObject(object @event, ref FanOut fanOut);
+
+    /// <summary>The counters at one moment.</summary>
+    public ChannelSnapshot Snapshot()
+    {
+        lock (Gate)
+        {
+            int own = Profile.ListensToOwn ? LockedOwnQueued() : 0;
+            return new ChannelSnapshot(_state, LockedCount, LockedQueued - own, own, _counts, _ownCounts);
+        }
+    }
+
+    /// <summary>Ends the channel when a token is cancelled.</summary>
+    public void EndBy(CancellationToken cancellationToken)
+    {
+        if (!cancellationToken.CanBeCanceled)
+            return;
+        CancellationTokenRegistration registration =
+            cancellationToken.UnsafeRegister(static state => ((SubscriberChannel)state!).End(ChannelEnd.Completed), this);
+        lock (Gate)
+        {
+            if (_state == ChannelState.Open)
+            {
+                _endToken = registration;
+                return;
+            }
+        }
+
+        registration.Unregister();
+    }
+
+    /// <summary>
+    /// Takes no more events. What is queued can still be read unless the subscriber left, in which case it is discarded.
+    /// </summary>
+    /// <returns>False if the channel had ended before; leaving still discards what is left.</returns>
+    public bool End(ChannelEnd end)
+    {
+        ReadWait? readers;
+        WriteWait? writers = null;
+        Loss? loss = null;
+        bool ended, finished;
+        lock (Gate)
+        {
+            ended = _state == ChannelState.Open;
+            if (ended)
+            {
+                _state = ChannelState.Ended;
+                writers = LockedEndWaits(end, ref loss);
+            }
+
+            if (end == ChannelEnd.Left)
+                LockedDiscard();
+            readers = LockedTakeReaders();
+            finished = LockedTryFinish();
+        }
+
+        while (writers is { } writer)
+        {
+            writers = writer.Next;
+            writer.Next = null;
+            writer.Publish.WaitEnded(end == ChannelEnd.Left ? WaitEnd.Discarded : WaitEnd.Lost);
+        }
+
+        if (ended)
+            AfterEnd(finished);
+        else if (finished)
+            AfterFinish();
+        ReadWait.CompleteAll(readers, readable: false);
+        if (loss is { } lost)
+            Owner.Lost(lost);
+        return ended;
+    }
+
+    /// <summary>Waits until there may be something to read, or nothing ever again.</summary>
+    /// <param name="keepAlive">What must not be collected while a reader waits.</param>
+    /// <param name="cancellationToken">Cancels the wait only.</param>
+    public ValueTask<bool> WaitToReadAsync(object keepAlive, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled<bool>(cancellationToken);
+        ReadWait wait;
+        ValueTask<bool> task;
+        lock (Gate)
+        {
+            if (LockedReadable > 0)
+                return new(true);
+            if (_state != ChannelState.Open)
+                return _fault is null ? new(false) : ValueTask.FromException<bool>(_fault);
+            wait = cancellationToken.CanBeCanceled
+                ? new ReadWait(this, reusable: false)
+                : Interlocked.Exchange(ref _spareReader, null) ?? new ReadWait(this, reusable: true);
+            wait.Begin(keepAlive);
+            wait.Next = _readers;
+            _readers = wait;
+
+            // Its version must be read before anyone can complete it.
+            task = wait.Task;
+        }
+
+        if (cancellationToken.CanBeCanceled)
+            wait.CancelBy(cancellationToken);
+        return task;
+    }
+
+    /// <summary>Takes one waiting reader out of the list.</summary>
+    /// <returns>False if somebody else completes it.</returns>
+    public bool RemoveReader(ReadWait wait)
+    {
+        lock (Gate)
+        {
+            ReadWait? previous = null;
+            for (ReadWait? reader = _readers; reader is not null; previous = reader, reader = reader.Next)
+            {
+                if (reader != wait)
+                    continue;
+                if (previous is null)
+                    _readers = wait.Next;
+                else
+                    previous.Next = wait.Next;
+                wait.Next = null;
+                return true;
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>Keeps a wait for the next reader.</summary>
+    public void Reuse(ReadWait wait) => Volatile.Write(ref _spareReader, wait);
+
+    /// <summary>Tells the bus what <see cref="FanOut"/> found ended; with no lock held.</summary>
+    public void AfterEnd()
+    {
+        bool finished;
+        lock (Gate)
+            finished = LockedTryFinish();
+        AfterEnd(finished);
+    }
+
+    /// <summary>What can be read, as opposed to what is held back.</summary>
+    protected abstract int LockedReadable { get; }
+
+    /// <summary>Ends all waits for room, and returns them as a list for the caller to tell.</summary>
+    protected abstract WriteWait? LockedEndWaits(ChannelEnd end, ref Loss? loss);
+
+    /// <summary>Counts what is left as discarded, and lets go of it.</summary>
+    protected abstract void LockedDiscard();
+
+    protected abstract int LockedOwnQueued();
+
+    /// <summary>Gives an event that is offered its ordinal.</summary>
+    protected long LockedNextOrdinal() => ++LastOrdinal;
+
+    /// <summary>Closes the channel because it overflowed; the publish that did it tells the owner.</summary>
+    protected void LockedOverflow(ref FanOut fanOut)
+    {
+        _state = ChannelState.Ended;
+        _fault = new SubscriptionOverflowException(
+            $"The subscription to {Profile} overflowed and was closed: {Profile.Capacity} events waited to be read when one more was " +
+            $"published to \"{fanOut.Stamp.Origin.Topic}\". Read faster, allow a greater {nameof(SubscriptionOptions.Capacity)}, or choose an " +
+            $"overflow policy that drops events instead of {nameof(OverflowPolicy)}.{nameof(OverflowPolicy.Close)}.");
+        LockedWakeReaders(ref fanOut);
+        fanOut.AddEnded(this);
+    }
+
+    /// <summary>Counts losses and says whether they begin an episode.</summary>
+    protected Loss LockedLose(EventOrigin topic, bool isOwn, int count = 1)
+    {
+        bool begins = !_isLagging;
+        _isLagging = true;
+        _counts.Dropped += count;
+        if (isOwn)
+            _ownCounts.Dropped += count;
+        return new Loss(this, topic, count, _counts.Dropped, begins);
+    }
+
+    protected void LockedCountDelivered(EventOrigin origin)
+    {
+        _counts.Delivered++;
+        if (origin.IsOwn)
+            _ownCounts.Delivered++;
+    }
+
+    protected void LockedCountDiscarded(int count, int own)
+    {
+        _counts.Discarded += count;
+        _ownCounts.Discarded += own;
+    }
+
+    /// <summary>An episode of losses is over: the channel ran empty.</summary>
+    protected void LockedEndEpisode() => _isLagging = false;
+
+    /// <summary>Takes all waiting readers for the publisher to wake. Two that wait compete for what comes.</summary>
+    protected void LockedWakeReaders(ref FanOut fanOut)
+    {
+        if (_readers is null)
+            return;
+        ReadWait last = _readers;
+        while (last.Next is not null)
+            last = last.Next;
+        last.Next = fanOut.Wakes;
+        fanOut.Wakes = LockedTakeReaders();
+    }
+
+    /// <summary>Whether the end is reached: the caller then calls <see cref="AfterFinish"/> without the lock.</summary>
+    protected bool LockedTryFinish()
+    {
+        if (_state != ChannelState.Ended || LockedCount > 0)
+            return false;
+        _state = ChannelState.Finished;
+        return true;
+    }
+
+    protected void AfterFinish()
+    {
+        // The state is final, and both sources are only made before it is.
+        _completion?.SetResult();
+        if (_fault is null)
+        {
+            _readerCompletion?.SetResult();
+        }
+        else if (_readerCompletion is not null)
+        {
+            _readerCompletion.SetException(_fault);
+            _ = _readerCompletion.Task.Exception; // who awaits it sees it; who does not is not to be told by the finalizer
+        }
+
+        Owner.Finished(this);
+    }
+
+    private void AfterEnd(bool finished)
+    {
+        _endToken.Unregister();
+        Owner.Ended(this);
+        if (finished)
+            AfterFinish();
+    }
+
+    private ReadWait? LockedTakeReaders()
+    {
+        ReadWait? readers = _readers;
+        _readers = null;
+        return readers;
+    }
+}
+
+/// <summary>How far a channel's life has come.</summary>
+internal enum ChannelState
+{
+    /// <summary>It takes events.</summary>
+    Open,
+
+    /// <summary>It takes no more, but holds some.</summary>
+    Ended,
+
+    /// <summary>It has ended and is empty.</summary>
+    Finished,
+}
+
+/// <summary>Why a channel ends.</summary>
+internal enum ChannelEnd
+{
+    /// <summary>No more events come; what is queued can be read.</summary>
+    Completed,
+
+    /// <summary>The subscriber left: what is queued is discarded.</summary>
+    Left,
+}
+
+/// <summary>What became of a channel's events.</summary>
+internal record struct ChannelCounts(long Delivered, long Dropped, long Discarded)
+{
+    public readonly ChannelCounts Plus(in ChannelCounts other) =>
+        new(Delivered + other.Delivered, Dropped + other.Dropped, Discarded + other.Discarded);
+
+    public readonly ChannelCounts Minus(in ChannelCounts other) =>
+        new(Delivered - other.Delivered, Dropped - other.Dropped, Discarded - other.Discarded);
+}
+
+/// <summary>A channel at one moment.</summary>
+/// <param name="State">How far its life has come.</param>
+/// <param name="Count">What waits to be read, all included.</param>
+/// <param name="Queued">What of it is in the bounded queue, without replay and the bus's own traffic.</param>
+/// <param name="OwnQueued">What of it is the bus's own traffic.</param>
+/// <param name="Counts">What became of all its events.</param>
+/// <param name="OwnCounts">The part that is the bus's own traffic.</param>
+internal readonly record struct ChannelSnapshot(
+    ChannelState State, int Count, int Queued, int OwnQueued, ChannelCounts Counts, ChannelCounts OwnCounts);

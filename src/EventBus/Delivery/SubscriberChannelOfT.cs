@@ -1,0 +1,350 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
+namespace EventBus.Delivery;
+
+/// <summary>One subscriber's bounded channel: its queue, what it does when full, and its replay.</summary>
+/// <inheritdoc cref="SubscriberChannel" path="/remarks"/>
+internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
+    where TEvent : notnull
+{
+    private readonly int _capacity;
+    private readonly OverflowPolicy _overflow;
+    private SlotBuffer<TEvent> _queue;
+
+    /// <summary>History still to be read before the queue; null when there is none (any more).</summary>
+    private ReplayCursor<TEvent>? _replay;
+
+    /// <summary>Publishers waiting for room; only under <see cref="OverflowPolicy.Wait"/>.</summary>
+    private WriteWaitQueue _writers;
+
+    /// <summary>The ordinal of the event that was read last: the gap to the next one is what was missed between them.</summary>
+    private long _lastRead;
+
+    /// <summary>Whether a publisher waited in vain and nothing has been read since.</summary>
+    private bool _isStalled;
+
+    /// <summary>Events taken out by a handler but held back for their topic: from the queue (they take up room) and from replay.</summary>
+    private int _held;
+    private int _heldReplay;
+
+    public SubscriberChannel(IChannelOwner owner, SubscriberProfile profile)
+        : base(owner, profile)
+    {
+        _capacity = profile.Capacity;
+        _overflow = profile.Overflow;
+    }
+
+    public override bool StoresValues => typeof(TEvent).IsValueType;
+
+    protected override int LockedReadable => (_replay?.Remaining ?? 0) + _queue.Count;
+
+    protected override int LockedCount => LockedReadable + _held + _heldReplay;
+
+    protected override int LockedQueued => _queue.Count + _held;
+
+    private bool LockedIsFull => _queue.Count + _held >= _capacity || _writers.First is not null;
+
+    /// <summary>Hands over history; before the subscription is handed out.</summary>
+    public void Attach(ReplayCursor<TEvent> replay)
+    {
+        lock (Gate)
+        {
+            Debug.Assert(_replay is null && _lastRead == 0, "replay comes first");
+            if (replay.Remaining > 0)
+                _replay = replay;
+        }
+    }
+
+    public override void OfferObject(object @event, ref FanOut fanOut)
+    {
+        if (@event is TEvent mine)
+            Offer(mine, ref fanOut);
+    }
+
+    /// <summary>Queues an event, or does with it what the overflow policy says. Wakes nobody: <see cref="FanOut"/> does.</summary>
+    public void Offer(TEvent @event, ref FanOut fanOut)
+    {
+        lock (Gate)
+        {
+            if (!LockedIsOpen)
+                return;
+            fanOut.Matched++;
+            long ordinal = LockedNextOrdinal();
+            if (LockedIsFull)
+            {
+                OfferToFull(@event, ordinal, ref fanOut);
+            }
+            else
+            {
+                Enqueue(@event, ordinal, in fanOut.Stamp);
+                LockedWakeReaders(ref fanOut);
+            }
+        }
+    }
+
+    /// <summary>Takes the next event.</summary>
+    public bool TryRead(out Envelope<TEvent> envelope)
+    {
+        if (!TryTake(hold: false, out Taken<TEvent> taken))
+        {
+            envelope = default;
+            return false;
+        }
+
+        envelope = taken.Envelope;
+        return true;
+    }
+
+    /// <summary>Looks at the next event without taking it.</summary>
+    public bool TryPeek(out Envelope<TEvent> envelope)
+    {
+        lock (Gate)
+        {
+            if (_replay is not null)
+            {
+                _replay.Peek(out Slot<TEvent> replayed);
+                envelope = replayed.ToEnvelope(missed: 0);
+                return true;
+            }
+
+            if (_queue.Count > 0)
+            {
+                ref readonly Slot<TEvent> slot = ref _queue[0];
+                envelope = slot.ToEnvelope(slot.Ordinal - _lastRead - 1);
+                return true;
+            }
+        }
+
+        envelope = default;
+        return false;
+    }
+
+    /// <summary>Takes the next event for a handler, that may hold it back: then it still takes up its room.</summary>
+    public bool TryTake(bool hold, out Taken<TEvent> taken)
+    {
+        WriteWait? served = null;
+        bool finished;
+        lock (Gate)
+        {
+            Slot<TEvent> slot;
+            long missed = 0;
+            bool replayed = _replay is not null;
+            if (_replay is not null)
+            {
+                _replay.Read(out slot);
+                if (_replay.Remaining == 0)
+                    _replay = null;
+                if (hold)
+                    _heldReplay++;
+            }
+            else if (_queue.Count > 0)
+            {
+                _queue.RemoveFirst(out slot);
+                missed = slot.Ordinal - _lastRead - 1;
+                _lastRead = slot.Ordinal;
+                if (hold)
+                    _held++;
+                else
+                    served = LockedServeWriter();
+            }
+            else
+            {
+                taken = default;
+                return false;
+            }
+
+            // Reading replay does not make room, but it shows that the subscriber is alive.
+            _isStalled = false;
+            if (!hold)
+                LockedCountDelivered(slot.Origin);
+            if (_queue.Count == 0 && _held == 0)
+                LockedEndEpisode();
+            taken = new Taken<TEvent>(slot.ToEnvelope(missed), slot.Origin, replayed);
+            finished = LockedTryFinish();
+        }
+
+        served?.Publish.WaitEnded(WaitEnd.Delivered);
+        if (finished)
+            AfterFinish();
+        if (!hold)
+            Owner.Telemetry.Consumed(Profile, taken.Envelope.PublishedAtTicks, Owner.TimeProvider);
+        return true;
+    }
+
+    /// <summary>An event that was held back is handled now, and makes room.</summary>
+    /// <returns>False if the subscriber left meanwhile: the event was discarded.</returns>
+    public bool Release(in Taken<TEvent> taken)
+    {
+        WriteWait? served = null;
+        bool finished;
+        lock (Gate)
+        {
+            if (_held + _heldReplay == 0)
+                return false;
+            if (taken.IsReplayed)
+            {
+                _heldReplay--;
+            }
+            else
+            {
+                _held--;
+                served = LockedServeWriter();
+            }
+
+            LockedCountDelivered(taken.Origin);
+            if (_queue.Count == 0 && _held == 0)
+                LockedEndEpisode();
+            finished = LockedTryFinish();
+        }
+
+        served?.Publish.WaitEnded(WaitEnd.Delivered);
+        if (finished)
+            AfterFinish();
+        Owner.Telemetry.Consumed(Profile, taken.Envelope.PublishedAtTicks, Owner.TimeProvider);
+        return true;
+    }
+
+    protected override WriteWait? LockedEndWaits(ChannelEnd end, ref Loss? loss)
+    {
+        WriteWait? first = _writers.First;
+        int count = 0, own = 0;
+        EventOrigin? origin = null;
+        for (WriteWait? wait = first; wait is not null; wait = wait.Next)
+        {
+            wait.IsWaiting = false;
+            origin = ((RoomWait)wait).Stamp.Origin;
+            count++;
+            own += origin.IsOwn ? 1 : 0;
+        }
+
+        _writers = default;
+        if (origin is null)
+            return null;
+        if (end == ChannelEnd.Left)
+            LockedCountDiscarded(count, own);
+        else
+            loss = LockedLose(origin, own > 0, count);
+        return first;
+    }
+
+    protected override void LockedDiscard()
+    {
+        LockedCountDiscarded(LockedCount, LockedOwnQueued());
+        _queue.Clear();
+        _replay = null;
+        _held = _heldReplay = 0;
+    }
+
+    protected override int LockedOwnQueued()
+    {
+        int own = 0;
+        if (Profile.ListensToOwn)
+        {
+            for (int i = 0; i < _queue.Count; i++)
+                own += _queue[i].Origin.IsOwn ? 1 : 0;
+        }
+
+        return own;
+    }
+
+    private void OfferToFull(TEvent @event, long ordinal, ref FanOut fanOut)
+    {
+        EventOrigin origin = fanOut.Stamp.Origin;
+        switch (_overflow)
+        {
+            case OverflowPolicy.Wait when fanOut.MayWait && !_isStalled && Profile.WaitTimeout > TimeSpan.Zero:
+                PendingPublish pending = fanOut.Pending ??= new PendingPublish();
+                RoomWait wait = new(this, pending, @event, ordinal, fanOut.Stamp);
+                _writers.Append(wait);
+                pending.Add(wait);
+                break;
+
+            // A handler may hold back all there is, and leave nothing to evict.
+            case OverflowPolicy.DropOldest when _queue.Count > 0:
+                _queue.RemoveFirst(out Slot<TEvent> oldest);
+                fanOut.Add(LockedLose(origin, oldest.Origin.IsOwn));
+                Enqueue(@event, ordinal, in fanOut.Stamp);
+                break;
+
+            case OverflowPolicy.DropNewest when _queue.Count > 0:
+                fanOut.Add(LockedLose(origin, _queue[_queue.Count - 1].Origin.IsOwn));
+                _queue.RemoveLast();
+                Enqueue(@event, ordinal, in fanOut.Stamp);
+                break;
+
+            case OverflowPolicy.Close:
+                fanOut.Add(LockedLose(origin, origin.IsOwn));
+                LockedOverflow(ref fanOut);
+                break;
+
+            default:
+                fanOut.Add(LockedLose(origin, origin.IsOwn));
+                break;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Enqueue(TEvent @event, long ordinal, in Stamp stamp)
+    {
+        ref Slot<TEvent> slot = ref _queue.Append();
+        slot.Event = @event;
+        slot.Origin = stamp.Origin;
+        slot.Sequence = stamp.Sequence;
+        slot.PublishedAtTicks = stamp.PublishedAtTicks;
+        slot.Ordinal = ordinal;
+    }
+
+    /// <summary>Hands the room that a read made to whoever has waited longest.</summary>
+    private RoomWait? LockedServeWriter()
+    {
+        if (_writers.First is not RoomWait wait)
+            return null;
+        _writers.Remove(wait);
+        Enqueue(wait.Event, wait.Ordinal, wait.Stamp);
+        return wait;
+    }
+
+    private void GiveUp(RoomWait wait, WaitEnd why)
+    {
+        Loss loss;
+        lock (Gate)
+        {
+            if (!wait.IsWaiting)
+                return;
+            _writers.Remove(wait);
+            if (why == WaitEnd.TimedOut)
+                _isStalled = true;
+            loss = LockedLose(wait.Stamp.Origin, wait.Stamp.Origin.IsOwn);
+        }
+
+        wait.Publish.WaitEnded(why);
+        Owner.Lost(loss);
+    }
+
+    /// <summary>An event that waits for room here.</summary>
+    private sealed class RoomWait : WriteWait
+    {
+        private readonly SubscriberChannel<TEvent> _channel;
+
+        public RoomWait(SubscriberChannel<TEvent> channel, PendingPublish publish, TEvent @event, long ordinal, in Stamp stamp)
+            : base(publish, channel.Profile.WaitTimeout)
+        {
+            _channel = channel;
+            Event = @event;
+            Ordinal = ordinal;
+            Stamp = stamp;
+        }
+
+        public TEvent Event { get; }
+
+        public long Ordinal { get; }
+
+        public Stamp Stamp { get; }
+
+        public override void GiveUp(WaitEnd why) => _channel.GiveUp(this, why);
+    }
+}
+
+/// <summary>An event taken out of a channel.</summary>
+internal readonly record struct Taken<TEvent>(Envelope<TEvent> Envelope, EventOrigin Origin, bool IsReplayed);

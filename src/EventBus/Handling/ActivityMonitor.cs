@@ -1,0 +1,130 @@
+namespace EventBus.Handling;
+
+/// <summary>Something that can be busy: a handler, a write-behind.</summary>
+internal interface IActivity
+{
+    /// <summary>
+    /// A number that grows before anything is taken on, however soon it is done again. Read before <see cref="IsIdle"/>.
+    /// </summary>
+    long Accepted { get; }
+
+    /// <summary>Whether nothing is queued, running, delayed or held back.</summary>
+    bool IsIdle { get; }
+
+    /// <summary>What keeps it busy, for the message of a time-out.</summary>
+    string Describe();
+}
+
+/// <summary>Knows every handler and write-behind of a bus, and when all of them are idle at once.</summary>
+/// <remarks>
+/// <para>
+/// Idle at once cannot be read off one look at each: while the second is looked at, the first may get an event from it. It takes
+/// two rounds (Mattern's four counters): if all were idle in both, and none accepted anything between its two looks, then all
+/// were idle at the moment between the rounds.
+/// </para>
+/// <para>
+/// <see cref="_gate"/> guards the lists. <see cref="_isWatched"/> is read without it by everyone who turns idle: whoever wants to be
+/// told sets it before looking, and whoever turns idle does so before reading it, with a fence between, so that one of the
+/// two sees the other.
+/// </para>
+/// </remarks>
+internal sealed class ActivityMonitor
+{
+    private readonly Lock _gate = new();
+    private readonly HashSet<IActivity> _activities = [];
+    private readonly List<TaskCompletionSource> _waiters = [];
+    private volatile bool _isWatched;
+
+    public void Add(IActivity activity)
+    {
+        lock (_gate)
+            _activities.Add(activity);
+    }
+
+    public void Remove(IActivity activity)
+    {
+        lock (_gate)
+            _activities.Remove(activity);
+        TurnedIdle();
+    }
+
+    /// <summary>The handlers.</summary>
+    public HandlerLoop[] Loops()
+    {
+        lock (_gate)
+            return [.. _activities.OfType<HandlerLoop>()];
+    }
+
+    /// <summary>Those that are busy now.</summary>
+    public string[] DescribeBusy()
+    {
+        lock (_gate)
+            return [.. _activities.Where(a => !a.IsIdle).Select(a => a.Describe())];
+    }
+
+    /// <summary>Ends at the first moment at which all are idle.</summary>
+    public async Task WhenIdleAsync(CancellationToken cancellationToken)
+    {
+        TaskCompletionSource waiter = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_gate)
+        {
+            _waiters.Add(waiter);
+            _isWatched = true;
+        }
+
+        Interlocked.MemoryBarrier();
+        Check();
+        try
+        {
+            await waiter.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _waiters.Remove(waiter);
+                _isWatched = _waiters.Count > 0;
+            }
+        }
+    }
+
+    /// <summary>To be called by an activity after it turned idle, with no lock held.</summary>
+    public void TurnedIdle()
+    {
+        Interlocked.MemoryBarrier();
+        if (_isWatched)
+            Check();
+    }
+
+    private void Check()
+    {
+        lock (_gate)
+        {
+            if (_waiters.Count == 0)
+                return;
+            long before = 0, after = 0;
+            foreach (IActivity activity in _activities)
+            {
+                before += activity.Accepted;
+                if (!activity.IsIdle)
+                    return;
+            }
+
+            foreach (IActivity activity in _activities)
+            {
+                after += activity.Accepted;
+                if (!activity.IsIdle)
+                    return;
+            }
+
+            if (before != after)
+            {
+                // Whoever accepted something turns idle after it, and has this looked at again.
+                return;
+            }
+
+            foreach (TaskCompletionSource waiter in _waiters)
+                waiter.TrySetResult();
+        }
+    }
+}

@@ -1,0 +1,138 @@
+using System.Diagnostics.CodeAnalysis;
+using EventBus.Delivery;
+using EventBus.Routing;
+
+namespace EventBus.Handling;
+
+/// <summary>Runs a handler over the events of one channel, until the channel has ended and all are handled.</summary>
+/// <remarks>
+/// <para>Invariant: an event that was taken out of the channel is counted in <see cref="_busy"/> before it is taken, and until it
+/// is handled; so whoever finds the channel empty and then nothing busy, knows that nothing is in between.</para>
+/// <para><see cref="_busy"/> and <see cref="_left"/> are interlocked; <see cref="_disposal"/> is guarded by <see cref="_gate"/>; all else is set before the
+/// loop starts.</para>
+/// </remarks>
+[SuppressMessage("Design", "CA1001", Justification = "The token source has no timer, and its token may be used after the end.")]
+internal abstract class HandlerLoop : IActivity
+{
+    /// <summary>The handler whose flow of execution this is: set where its loop starts, and inherited by all it runs.</summary>
+    private static readonly AsyncLocal<HandlerLoop?> Current = new();
+
+    private readonly Lock _gate = new();
+    private readonly SubscriberChannel _channel;
+    private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _stopping = new();
+    private Task? _disposal;
+    private int _busy;
+    private int _left;
+
+    protected HandlerLoop(EventRouter router, ActivityMonitor activity, SubscriberChannel channel, HandlerOptions options)
+    {
+        Router = router;
+        Activity = activity;
+        _channel = channel;
+        Options = options;
+    }
+
+    /// <summary>Ends when the last event is handled; never faults.</summary>
+    public Task Completion => _completion.Task;
+
+    /// <summary>Whether the caller runs inside of the handler.</summary>
+    public bool IsCurrent => Current.Value == this && Volatile.Read(ref _busy) > 0;
+
+    /// <summary>How many events were taken out of the channel and then left, because the handler had to stop.</summary>
+    public int Left => Volatile.Read(ref _left);
+
+    public long Accepted => _channel.Offered;
+
+    // The order matters, as taking goes the other way: busy is counted first, then the channel gets emptier.
+    public bool IsIdle => _channel.Count == 0 && Volatile.Read(ref _busy) == 0;
+
+    protected EventRouter Router { get; }
+
+    protected ActivityMonitor Activity { get; }
+
+    protected HandlerOptions Options { get; }
+
+    /// <summary>Cancelled when the handler must stop.</summary>
+    protected CancellationToken Stopping => _stopping.Token;
+
+    /// <summary>Starts the loop; after the channel has joined.</summary>
+    public void Start()
+    {
+        Activity.Add(this);
+
+        // Not on the caller's stack, and not in its execution context: handlers must not inherit the span or the locals of
+        // whoever happened to subscribe them.
+        ThreadPool.UnsafeQueueUserWorkItem(static loop => _ = loop.RunAsync(), this, preferLocal: false);
+    }
+
+    /// <summary>Discards what is queued and cancels the handler's token; waits for nothing.</summary>
+    public void Stop()
+    {
+        _channel.End(ChannelEnd.Left);
+
+        // Its callbacks are user code, and must neither hold up nor fail who stops the handler.
+        if (!_stopping.IsCancellationRequested)
+            _ = _stopping.CancelAsync();
+    }
+
+    /// <summary>Lets the handler finish within its time, then stops it and waits for the running call.</summary>
+    public Task DrainAndStopAsync()
+    {
+        _channel.End(ChannelEnd.Completed);
+        lock (_gate)
+            return _disposal ??= StopAfterDrainAsync();
+    }
+
+    public string Describe() => $"handler of {_channel.Profile}: {_channel.Count} queued, {Volatile.Read(ref _busy)} running";
+
+    /// <summary>Takes events and handles them until there are none and will be none.</summary>
+    protected abstract Task RunLoopAsync();
+
+    protected void AddLeft(int count) => Interlocked.Add(ref _left, count);
+
+    /// <summary>To be called before taking an event out of the channel.</summary>
+    protected void BeginBusy() => Interlocked.Increment(ref _busy);
+
+    /// <summary>To be called when nothing was taken after all, or what was taken is handled.</summary>
+    protected void EndBusy()
+    {
+        if (Interlocked.Decrement(ref _busy) == 0)
+            Activity.TurnedIdle();
+    }
+
+    private async Task StopAfterDrainAsync()
+    {
+        try
+        {
+            await Completion.WaitAsync(Options.DrainTimeout, Router.TimeProvider).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // What is left is discarded below.
+        }
+
+        // Not on the stack of who disposes, who holds the lock.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        Stop();
+        await Completion.ConfigureAwait(false);
+    }
+
+    private async Task RunAsync()
+    {
+        Current.Value = this;
+        try
+        {
+            await RunLoopAsync().ConfigureAwait(false);
+        }
+        catch (SubscriptionOverflowException)
+        {
+            // The channel overflowed under Close, and what was queued has been handled.
+        }
+        finally
+        {
+            Activity.Remove(this);
+            _completion.SetResult();
+        }
+    }
+}

@@ -1,0 +1,31 @@
+using EventBus.Delivery;
+using EventBus.Routing;
+
+namespace EventBus.Handling;
+
+/// <summary>Handles one event at a time, in order.</summary>
+internal sealed class SequentialLoop<TEvent>(
+    EventRouter router, ActivityMonitor activity, SubscriberChannel<TEvent> channel, HandlerCall<TEvent> call, HandlerOptions options)
+    : HandlerLoop<TEvent>(router, activity, channel, call, options)
+    where TEvent : notnull
+{
+    /// <summary>After so many events without a pause the thread is given back, so that other work gets its turn.</summary>
+    private const int EventsPerTurn = 256;
+
+    protected override async Task RunLoopAsync()
+    {
+        do
+        {
+            BeginBusy();
+            for (int turn = 1; Channel.TryTake(hold: false, out Taken<TEvent> taken); turn++)
+            {
+                await HandleAsync(taken).ConfigureAwait(false);
+                if (turn % EventsPerTurn == 0)
+                    await Task.Yield();
+            }
+
+            EndBusy();
+        }
+        while (await Channel.WaitToReadAsync(this, CancellationToken.None).ConfigureAwait(false));
+    }
+}

@@ -1,0 +1,233 @@
+using System.Diagnostics.Metrics;
+using System.Runtime.CompilerServices;
+using EventBus.Delivery;
+using EventBus.Handling;
+using EventBus.Routing;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace EventBus;
+
+/// <summary>The bus of one process. For use without a container; with one, <c>AddEventBus()</c> registers it.</summary>
+/// <remarks>
+/// All members are safe to use from any number of threads. Disposing ends every subscription: readers can finish what is queued,
+/// later publishes do nothing and return <c>default</c>.
+/// </remarks>
+public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
+{
+    private static readonly string ProcessName = $"{Environment.MachineName}-{Environment.ProcessId}-{Guid.NewGuid():N}"[..^24];
+    private readonly SubscriptionOptions _defaults;
+    private readonly EventRouter _router;
+    private long _lastId;
+
+    /// <summary>Creates a bus.</summary>
+    /// <param name="options">How it behaves; null: the defaults.</param>
+    /// <param name="loggerFactory">Where it logs to; null: nowhere.</param>
+    /// <param name="timeProvider">What it takes all time from; null: the system's.</param>
+    /// <param name="meterFactory">What makes its meter; null: the bus itself.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names all that are.</exception>
+    public InProcessEventBus(
+        EventBusOptions? options = null,
+        ILoggerFactory? loggerFactory = null,
+        TimeProvider? timeProvider = null,
+        IMeterFactory? meterFactory = null)
+    {
+        options ??= new EventBusOptions();
+        options.Validate(nameof(options));
+        NodeName = options.NodeName ?? ProcessName;
+        _defaults = options.Subscription.Copy();
+        ILogger logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger("EventBus");
+        _router = new EventRouter(options, logger, timeProvider ?? TimeProvider.System, meterFactory);
+        Activity = new ActivityMonitor();
+    }
+
+    /// <inheritdoc/>
+    public string NodeName { get; }
+
+    /// <summary>What handlers and write-behind are doing.</summary>
+    internal ActivityMonitor Activity { get; }
+
+    /// <summary>What the bus takes all time from.</summary>
+    internal TimeProvider TimeProvider => _router.TimeProvider;
+
+    /// <inheritdoc/>
+    public PublishResult Publish<TEvent>(string topic, TEvent @event, Subscription? except = null)
+        where TEvent : notnull => _router.Publish(topic, @event, except?.Channel);
+
+    /// <inheritdoc/>
+    public ValueTask<PublishResult> PublishAsync<TEvent>(
+        string topic, TEvent @event, Subscription? except = null, CancellationToken cancellationToken = default)
+        where TEvent : notnull => _router.PublishAsync(topic, @event, except?.Channel, cancellationToken);
+
+    /// <inheritdoc/>
+    public Subscription<TEvent> Subscribe<TEvent>(
+        string pattern,
+        SubscriptionOptions? options = null,
+        CancellationToken cancellationToken = default,
+        [CallerFilePath] string callerFile = "",
+        [CallerLineNumber] int callerLine = 0)
+        where TEvent : notnull
+    {
+        ArgumentNullException.ThrowIfNull(pattern);
+        return Subscribe<TEvent>([pattern], options, cancellationToken, callerFile, callerLine);
+    }
+
+    /// <inheritdoc/>
+    public Subscription<TEvent> Subscribe<TEvent>(
+        IReadOnlyCollection<string> patterns,
+        SubscriptionOptions? options = null,
+        CancellationToken cancellationToken = default,
+        [CallerFilePath] string callerFile = "",
+        [CallerLineNumber] int callerLine = 0)
+        where TEvent : notnull
+    {
+        if (options is HandlerOptions)
+        {
+            throw new ArgumentException(
+                $"{nameof(HandlerOptions)} were given to {nameof(Subscribe)}, which runs no handler: half of them would be ignored. Use " +
+                $"{nameof(Handle)}, or {nameof(SubscriptionOptions)}.",
+                nameof(options));
+        }
+
+        options = (options ?? _defaults).Copy();
+        SubscriberChannel<TEvent> channel = CreateChannel<TEvent>(patterns, options, callerFile, callerLine);
+        Subscription<TEvent> subscription = new(channel);
+        Start(channel, options, subscription, cancellationToken);
+        return subscription;
+    }
+
+    /// <inheritdoc/>
+    public HandlerSubscription Handle<TEvent>(
+        string pattern,
+        Func<Envelope<TEvent>, CancellationToken, ValueTask> handler,
+        HandlerOptions? options = null,
+        CancellationToken cancellationToken = default,
+        [CallerFilePath] string callerFile = "",
+        [CallerLineNumber] int callerLine = 0)
+        where TEvent : notnull
+    {
+        ArgumentNullException.ThrowIfNull(pattern);
+        return Handle([pattern], handler, options, cancellationToken, callerFile, callerLine);
+    }
+
+    /// <inheritdoc/>
+    public HandlerSubscription Handle<TEvent>(
+        IReadOnlyCollection<string> patterns,
+        Func<Envelope<TEvent>, CancellationToken, ValueTask> handler,
+        HandlerOptions? options = null,
+        CancellationToken cancellationToken = default,
+        [CallerFilePath] string callerFile = "",
+        [CallerLineNumber] int callerLine = 0)
+        where TEvent : notnull
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        return Handle(patterns, HandlerCall<TEvent>.ForEach(handler), options, callerFile, callerLine, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public bool HasSubscribers(string topic) => _router.HasSubscribers(topic);
+
+    /// <inheritdoc/>
+    public bool Complete(string topic) => _router.Complete(topic);
+
+    /// <inheritdoc/>
+    public bool Forget(string topic) => _router.Forget(topic);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Envelope<TEvent>> GetHistory<TEvent>(string topic)
+        where TEvent : notnull => _router.GetHistory<TEvent>(topic);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<SubscriptionInfo> GetSubscriptions(string? topic = null) => _router.GetSubscriptions(topic);
+
+    /// <inheritdoc/>
+    public EventBusStatistics GetStatistics() => _router.GetStatistics();
+
+    /// <summary>
+    /// Ends every subscription without waiting: readers can finish what is queued, handlers are stopped and what they had queued is
+    /// discarded. Doing it twice is nothing.
+    /// </summary>
+    public void Dispose()
+    {
+        foreach (HandlerLoop loop in Activity.Loops())
+            loop.Stop();
+        foreach (SubscriberChannel channel in _router.Close())
+            channel.End(ChannelEnd.Completed);
+    }
+
+    /// <summary>
+    /// Drains all handlers together, each within its <see cref="HandlerOptions.DrainTimeout"/>, then ends every other subscription.
+    /// </summary>
+    /// <returns>A task that ends when no handler runs any more.</returns>
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(Activity.Loops().Select(l => l.DrainAndStopAsync())).ConfigureAwait(false);
+        Dispose();
+    }
+
+    /// <summary>Handles events as one of the forms of handler does.</summary>
+    internal HandlerSubscription Handle<TEvent>(
+        IReadOnlyCollection<string> patterns,
+        HandlerCall<TEvent> call,
+        HandlerOptions? options,
+        string callerFile,
+        int callerLine,
+        CancellationToken cancellationToken)
+        where TEvent : notnull
+    {
+        options = options is null ? DefaultHandlerOptions() : (HandlerOptions)options.Copy();
+        SubscriberChannel<TEvent> channel = CreateChannel<TEvent>(patterns, options, callerFile, callerLine);
+        HandlerLoop<TEvent> loop = HandlerLoop<TEvent>.Create(_router, Activity, channel, call, options);
+        HandlerSubscription subscription = new(channel, loop);
+        Start(channel, options, subscription, cancellationToken);
+        loop.Start();
+        return subscription;
+    }
+
+    /// <summary>Handler options that start from the bus's default subscription options.</summary>
+    internal HandlerOptions DefaultHandlerOptions() => new()
+    {
+        Capacity = _defaults.Capacity,
+        Overflow = _defaults.Overflow,
+        WaitTimeout = _defaults.WaitTimeout,
+        Replay = _defaults.Replay,
+        Name = _defaults.Name,
+    };
+
+    private SubscriberChannel<TEvent> CreateChannel<TEvent>(
+        IReadOnlyCollection<string> patterns, SubscriptionOptions options, string callerFile, int callerLine)
+        where TEvent : notnull
+    {
+        ArgumentNullException.ThrowIfNull(patterns);
+        TopicPattern[] parsed = [.. patterns.Distinct(StringComparer.Ordinal).Select(TopicPattern.Parse)];
+        if (parsed.Length == 0)
+            throw new ArgumentException("No pattern was given; a subscription listens to at least one.", nameof(patterns));
+        options.Validate(nameof(options));
+        SubscriberProfile profile = new(
+            Interlocked.Increment(ref _lastId), parsed, typeof(TEvent), options, TimeProvider.GetUtcNow(), callerFile, callerLine);
+        return new SubscriberChannel<TEvent>(_router, profile);
+    }
+
+    private void Start<TEvent>(
+        SubscriberChannel<TEvent> channel, SubscriptionOptions options, Subscription subscription, CancellationToken cancellationToken)
+        where TEvent : notnull
+    {
+        try
+        {
+            ObjectDisposedException.ThrowIf(_router.IsClosed, this);
+
+            // A token that is cancelled already makes a subscription that has ended, not an error.
+            if (cancellationToken.IsCancellationRequested)
+                channel.End(ChannelEnd.Completed);
+            else
+                _router.Join(channel, options.Replay);
+            channel.EndBy(cancellationToken);
+        }
+        catch
+        {
+            // Nobody gets it, so its finalizer has nothing to warn about.
+            subscription.Dispose();
+            throw;
+        }
+    }
+}

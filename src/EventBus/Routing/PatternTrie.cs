@@ -1,0 +1,152 @@
+using EventBus.Delivery;
+
+namespace EventBus.Routing;
+
+/// <summary>The subscriptions to patterns with wildcards, found by topic. Not thread-safe: the registry's lock guards it.</summary>
+/// <remarks>
+/// A node is a position in one or more patterns. Matching walks the topic's segments once and keeps the set of positions that
+/// can have been reached, so that its cost is bounded by segments × positions; backtracking would be exponential in the
+/// number of <c>#</c>.
+/// </remarks>
+internal sealed class PatternTrie
+{
+    private readonly Node _root = new(parent: null, segment: "");
+
+    /// <summary>The positions reached so far, and those after the next segment; empty between calls.</summary>
+    private List<Node> _reached = [];
+    private List<Node> _next = [];
+
+    /// <summary>Counts steps, so that a node knows whether it is in the set of this one.</summary>
+    private long _step;
+
+    public void Add(TopicPattern pattern, SubscriberChannel channel)
+    {
+        Node node = _root;
+        foreach (string segment in pattern.Segments)
+            node = node.GetOrAddChild(segment);
+        (node.Members ??= new MemberSet()).Add(channel);
+    }
+
+    public void Remove(TopicPattern pattern, SubscriberChannel channel)
+    {
+        Node? node = _root;
+        foreach (string segment in pattern.Segments)
+        {
+            node = node.Child(segment);
+            if (node is null)
+                return;
+        }
+
+        node.Members?.Remove(channel);
+        while (node is { IsUnused: true, Parent: { } parent })
+        {
+            parent.RemoveChild(node.Segment);
+            node = parent;
+        }
+    }
+
+    /// <summary>Adds the members of every pattern that matches a topic to a route, each once.</summary>
+    public void Match(string topic, RouteBuilder route)
+    {
+        if (_root.IsUnused)
+            return;
+        _step++;
+        bool isOwn = TopicRules.IsOwn(topic);
+        bool isFirst = true;
+
+        // The bus's own topics are not matched by a wildcard in the first position.
+        if (isOwn)
+            _reached.Add(_root);
+        else
+            Reach(_reached, _root);
+        foreach (Range range in topic.AsSpan().Split(TopicRules.Separator))
+        {
+            ReadOnlySpan<char> segment = topic.AsSpan(range);
+            _step++;
+            foreach (Node node in _reached)
+            {
+                if (node.IsAnySegments)
+                    Reach(_next, node);
+                if (node.Child(segment) is { } literal)
+                    Reach(_next, literal);
+                if (node.OneSegment is { } one && !(isOwn && isFirst))
+                    Reach(_next, one);
+            }
+
+            isFirst = false;
+            _reached.Clear();
+            (_reached, _next) = (_next, _reached);
+            if (_reached.Count == 0)
+                return;
+        }
+
+        foreach (Node node in _reached)
+        {
+            if (node.Members is { } members)
+                route.Add(members);
+        }
+
+        _reached.Clear();
+    }
+
+    /// <summary>Adds a position to a set, and those behind it that need no segment, as '#' may stand for none.</summary>
+    private void Reach(List<Node> set, Node node)
+    {
+        for (Node? reached = node; reached is not null && reached.Step != _step; reached = reached.AnySegments)
+        {
+            reached.Step = _step;
+            set.Add(reached);
+        }
+    }
+
+    private sealed class Node(Node? parent, string segment)
+    {
+        private Dictionary<string, Node>? _literals;
+
+        public Node? Parent => parent;
+
+        public string Segment => segment;
+
+        public MemberSet? Members { get; set; }
+
+        public Node? OneSegment { get; private set; }
+
+        public Node? AnySegments { get; private set; }
+
+        public bool IsAnySegments { get; } = TopicRules.IsAnySegments(segment);
+
+        /// <summary>The step that reached this node last.</summary>
+        public long Step { get; set; }
+
+        public bool IsUnused => Members is not { Count: > 0 } && OneSegment is null && AnySegments is null && _literals is not { Count: > 0 };
+
+        /// <summary>The child for a segment of a topic, or for one of a pattern, where wildcards are children of their own.</summary>
+        public Node? Child(string segment) =>
+            TopicRules.IsOneSegment(segment) ? OneSegment : TopicRules.IsAnySegments(segment) ? AnySegments : Child(segment.AsSpan());
+
+        public Node? Child(ReadOnlySpan<char> literal) =>
+            _literals is not null && _literals.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(literal, out Node? child) ? child : null;
+
+        public Node GetOrAddChild(string segment)
+        {
+            if (TopicRules.IsOneSegment(segment))
+                return OneSegment ??= new Node(this, segment);
+            if (TopicRules.IsAnySegments(segment))
+                return AnySegments ??= new Node(this, segment);
+            _literals ??= new Dictionary<string, Node>(StringComparer.Ordinal);
+            if (!_literals.TryGetValue(segment, out Node? child))
+                _literals.Add(segment, child = new Node(this, segment));
+            return child;
+        }
+
+        public void RemoveChild(string segment)
+        {
+            if (TopicRules.IsOneSegment(segment))
+                OneSegment = null;
+            else if (TopicRules.IsAnySegments(segment))
+                AnySegments = null;
+            else if (_literals!.Remove(segment) && _literals.Count * 4 < _literals.Capacity)
+                _literals.TrimExcess();
+        }
+    }
+}
