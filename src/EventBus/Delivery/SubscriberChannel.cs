@@ -6,7 +6,7 @@ namespace EventBus.Delivery;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Everything that changes is guarded by <see cref="Gate"/>, except where a field says otherwise. Under the lock nothing is
+/// Everything that changes is guarded by <see cref="ChannelGate"/>, except where a field says otherwise. Under the lock nothing is
 /// called that is not this class's own: readers, publishers and the bus are told after it. Locks are taken in the order
 /// history, registry, channel; so nothing below takes another lock while it holds the gate.
 /// </para>
@@ -21,7 +21,7 @@ namespace EventBus.Delivery;
 /// </remarks>
 internal abstract class SubscriberChannel
 {
-    protected readonly Lock Gate = new();
+    protected Gate ChannelGate = new();
 
     /// <summary>Waiting readers, newest first.</summary>
     private ReadWait? _readers;
@@ -70,7 +70,7 @@ internal abstract class SubscriberChannel
     {
         get
         {
-            lock (Gate)
+            using (ChannelGate.Enter())
                 return LockedCount;
         }
     }
@@ -79,7 +79,7 @@ internal abstract class SubscriberChannel
     {
         get
         {
-            lock (Gate)
+            using (ChannelGate.Enter())
                 return _state == ChannelState.Open;
         }
     }
@@ -89,7 +89,7 @@ internal abstract class SubscriberChannel
     {
         get
         {
-            lock (Gate)
+            using (ChannelGate.Enter())
                 return LastOrdinal;
         }
     }
@@ -99,7 +99,7 @@ internal abstract class SubscriberChannel
     {
         get
         {
-            lock (Gate)
+            using (ChannelGate.Enter())
             {
                 return _state == ChannelState.Finished
                     ? Task.CompletedTask
@@ -113,7 +113,7 @@ internal abstract class SubscriberChannel
     {
         get
         {
-            lock (Gate)
+            using (ChannelGate.Enter())
             {
                 if (_state == ChannelState.Finished)
                     return _fault is null ? Task.CompletedTask : Task.FromException(_fault);
@@ -136,7 +136,7 @@ internal abstract class SubscriberChannel
     /// <summary>The counters at one moment.</summary>
     public ChannelSnapshot Snapshot()
     {
-        lock (Gate)
+        using (ChannelGate.Enter())
         {
             int own = Profile.ListensToOwn ? LockedOwnQueued() : 0;
             return new ChannelSnapshot(_state, LockedCount, LockedQueued - own, own, _counts, _ownCounts);
@@ -150,7 +150,7 @@ internal abstract class SubscriberChannel
             return;
         CancellationTokenRegistration registration =
             cancellationToken.UnsafeRegister(static state => ((SubscriberChannel)state!).End(ChannelEnd.Completed), this);
-        lock (Gate)
+        using (ChannelGate.Enter())
         {
             if (_state == ChannelState.Open)
             {
@@ -172,7 +172,7 @@ internal abstract class SubscriberChannel
         WriteWait? writers = null;
         Loss? loss = null;
         bool ended, finished;
-        lock (Gate)
+        using (ChannelGate.Enter())
         {
             ended = _state == ChannelState.Open;
             if (ended)
@@ -213,7 +213,7 @@ internal abstract class SubscriberChannel
             return ValueTask.FromCanceled<bool>(cancellationToken);
         ReadWait wait;
         ValueTask<bool> task;
-        lock (Gate)
+        using (ChannelGate.Enter())
         {
             if (LockedReadable > 0)
                 return new(true);
@@ -239,7 +239,7 @@ internal abstract class SubscriberChannel
     /// <returns>False if somebody else completes it.</returns>
     public bool RemoveReader(ReadWait wait)
     {
-        lock (Gate)
+        using (ChannelGate.Enter())
         {
             ReadWait? previous = null;
             for (ReadWait? reader = _readers; reader is not null; previous = reader, reader = reader.Next)
@@ -265,7 +265,7 @@ internal abstract class SubscriberChannel
     public void AfterEnd()
     {
         bool finished;
-        lock (Gate)
+        using (ChannelGate.Enter())
             finished = LockedTryFinish();
         AfterEnd(finished);
     }

@@ -48,7 +48,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
     /// <summary>Hands over history; before the subscription is handed out.</summary>
     public void Attach(ReplayCursor<TEvent> replay)
     {
-        lock (Gate)
+        using (ChannelGate.Enter())
         {
             Debug.Assert(_replay is null && _lastRead == 0, "replay comes first");
             if (replay.Remaining > 0)
@@ -65,7 +65,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
     /// <summary>Queues an event, or does with it what the overflow policy says. Wakes nobody: <see cref="FanOut"/> does.</summary>
     public void Offer(TEvent @event, ref FanOut fanOut)
     {
-        lock (Gate)
+        using (ChannelGate.Enter())
         {
             if (!LockedIsOpen)
                 return;
@@ -99,7 +99,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
     /// <summary>Looks at the next event without taking it.</summary>
     public bool TryPeek(out Envelope<TEvent> envelope)
     {
-        lock (Gate)
+        using (ChannelGate.Enter())
         {
             if (_replay is not null)
             {
@@ -125,7 +125,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
     {
         WriteWait? served = null;
         bool finished;
-        lock (Gate)
+        using (ChannelGate.Enter())
         {
             Slot<TEvent> slot;
             long missed = 0;
@@ -178,7 +178,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
     {
         WriteWait? served = null;
         bool finished;
-        lock (Gate)
+        using (ChannelGate.Enter())
         {
             if (_held + _heldReplay == 0)
                 return false;
@@ -308,7 +308,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
     private void GiveUp(RoomWait wait, WaitEnd why)
     {
         Loss loss;
-        lock (Gate)
+        using (ChannelGate.Enter())
         {
             if (!wait.IsWaiting)
                 return;
