@@ -128,6 +128,8 @@ internal abstract class SubscriberChannel
 
     protected bool LockedIsOpen => _state == ChannelState.Open;
 
+    protected bool LockedIsFinished => _state == ChannelState.Finished;
+
     protected long LastOrdinal { get; private set; }
 
     /// <summary>Offers an event to a subscriber who wants references, or whose type the publisher did not name.</summary>

@@ -51,7 +51,9 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         using (ChannelGate.Enter())
         {
             Debug.Assert(_replay is null && _lastRead == 0, "replay comes first");
-            if (replay.Remaining > 0)
+
+            // The bus may have ended since the channel joined, and what has finished stays so.
+            if (replay.Remaining > 0 && !LockedIsFinished)
                 _replay = replay;
         }
     }
@@ -208,23 +210,22 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
     protected override WriteWait? LockedEndWaits(ChannelEnd end, ref Loss? loss)
     {
         WriteWait? first = _writers.First;
-        int count = 0, own = 0;
-        EventOrigin? origin = null;
+        int count = 0;
         for (WriteWait? wait = first; wait is not null; wait = wait.Next)
         {
             wait.IsWaiting = false;
-            origin = ((RoomWait)wait).Stamp.Origin;
             count++;
-            own += origin.IsOwn ? 1 : 0;
         }
 
         _writers = default;
-        if (origin is null)
+        if (first is null)
             return null;
+
+        // The bus never waits for room, so none of these is its own.
         if (end == ChannelEnd.Left)
-            LockedCountDiscarded(count, own);
+            LockedCountDiscarded(count, own: 0);
         else
-            loss = LockedLose(origin, own > 0, count);
+            loss = LockedLose(((RoomWait)first).Stamp.Origin, isOwn: false, count);
         return first;
     }
 

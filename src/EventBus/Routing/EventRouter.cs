@@ -322,7 +322,7 @@ internal sealed class EventRouter : IChannelOwner
 
         if (!origin.IsOwn)
         {
-            _published.Increment();
+            _published.Increment(origin.Topic);
             Telemetry.Sent();
         }
 

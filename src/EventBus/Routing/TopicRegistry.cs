@@ -39,14 +39,8 @@ internal sealed class TopicRegistry
     }
 
     /// <summary>The route of a topic that was published to lately.</summary>
-    public bool TryGetRoute(string topic, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out TopicRoute? route)
-    {
-        if (!_routes.TryGet(topic, out route))
-            return false;
-        if (!route.IsUsed)
-            route.IsUsed = true;
-        return true;
-    }
+    public bool TryGetRoute(string topic, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out TopicRoute? route) =>
+        _routes.TryGet(topic, out route);
 
     /// <summary>The route of a valid topic.</summary>
     public TopicRoute GetRoute(string topic) => TryGetRoute(topic, out TopicRoute? route) ? route : BuildRoute(topic);

@@ -2,7 +2,7 @@ using EventBus.Delivery;
 
 namespace EventBus.Routing;
 
-/// <summary>Where a topic's events go: its exact members and those of all matching patterns, each once. Immutable but for a mark.</summary>
+/// <summary>Where a topic's events go: its exact members and those of all matching patterns, each once. Immutable.</summary>
 /// <remarks>
 /// The registry drops a route as soon as one of its members leaves or another one joins. A publish that had taken it before
 /// offers the event to a channel that has ended, which refuses it.
@@ -24,9 +24,6 @@ internal sealed class TopicRoute
     public int HistoryRule { get; }
 
     public bool KeepsHistory => HistoryRule >= 0;
-
-    /// <summary>Whether it was used since the cache last made room. Written without a lock: losing one write costs nothing but a rebuild.</summary>
-    public bool IsUsed { get; set; } = true;
 }
 
 /// <summary>Collects the members of a route, each once. Guarded by the registry's lock.</summary>
