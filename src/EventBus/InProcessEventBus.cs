@@ -177,7 +177,7 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
     {
         options = options is null ? DefaultHandlerOptions() : (HandlerOptions)options.Copy();
         SubscriberChannel<TEvent> channel = CreateChannel<TEvent>(patterns, options, callerFile, callerLine);
-        HandlerLoop<TEvent> loop = HandlerLoop<TEvent>.Create(_router, Activity, channel, call, options);
+        HandlerLoop<TEvent> loop = HandlerLoop<TEvent>.Create(Activity, channel, call, options);
         HandlerSubscription subscription = new(channel, loop);
         Start(channel, options, subscription, cancellationToken);
         loop.Start();

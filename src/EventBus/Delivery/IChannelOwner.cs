@@ -26,6 +26,10 @@ internal interface IChannelOwner
 
     /// <summary>The channel lost events.</summary>
     void Lost(in Loss loss);
+
+    /// <summary>The handler of the channel's events gave up on one, or on a batch.</summary>
+    void HandlerFailed(
+        SubscriberChannel channel, string handler, EventOrigin origin, Type eventType, int eventCount, int attempts, Exception exception);
 }
 
 /// <summary>One or more events lost by a channel.</summary>

@@ -170,7 +170,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         if (finished)
             AfterFinish();
         if (!hold)
-            Owner.Telemetry.Consumed(Profile, taken.Envelope.PublishedAtTicks, Owner.TimeProvider);
+            Owner.Telemetry.Consumed(Profile.Tags, taken.Envelope.PublishedAtTicks, Owner.TimeProvider);
         return true;
     }
 
@@ -203,7 +203,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         served?.Publish.WaitEnded(WaitEnd.Delivered);
         if (finished)
             AfterFinish();
-        Owner.Telemetry.Consumed(Profile, taken.Envelope.PublishedAtTicks, Owner.TimeProvider);
+        Owner.Telemetry.Consumed(Profile.Tags, taken.Envelope.PublishedAtTicks, Owner.TimeProvider);
         return true;
     }
 

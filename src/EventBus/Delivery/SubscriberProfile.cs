@@ -1,3 +1,5 @@
+using EventBus.Diagnostics;
+
 namespace EventBus.Delivery;
 
 /// <summary>What does not change about a subscriber.</summary>
@@ -13,6 +15,7 @@ internal sealed class SubscriberProfile
         Overflow = options.Overflow;
         WaitTimeout = options.WaitTimeout;
         Name = options.Name;
+        Tags = new SubscriberTags(Name, Array.Find(patterns, p => !p.IsExact)?.ToString());
         CreatedAt = createdAt;
         CallerFile = callerFile;
         CallerLine = callerLine;
@@ -33,6 +36,9 @@ internal sealed class SubscriberProfile
     public TimeSpan WaitTimeout { get; }
 
     public string? Name { get; }
+
+    /// <summary>How metrics tell it from others.</summary>
+    public SubscriberTags Tags { get; }
 
     public DateTimeOffset CreatedAt { get; }
 

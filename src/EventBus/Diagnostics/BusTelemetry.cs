@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using EventBus.Delivery;
 
 namespace EventBus.Diagnostics;
 
@@ -58,52 +57,38 @@ internal sealed class BusTelemetry : IDisposable
             _sent.Add(1, new("messaging.system", System), new("messaging.operation.name", "publish"));
     }
 
-    public void Consumed(SubscriberProfile profile, long publishedAtTicks, TimeProvider timeProvider)
+    public void Consumed(in SubscriberTags tags, long publishedAtTicks, TimeProvider timeProvider)
     {
         if (_consumed.Enabled)
-            _consumed.Add(1, TagsOf(profile));
+            _consumed.Add(1, tags.ToTagList());
         if (_deliveryDelay.Enabled)
-            _deliveryDelay.Record(Math.Max(0, (timeProvider.GetUtcNow().UtcTicks - publishedAtTicks) / (double)TimeSpan.TicksPerSecond), TagsOf(profile));
+            _deliveryDelay.Record(Math.Max(0, (timeProvider.GetUtcNow().UtcTicks - publishedAtTicks) / (double)TimeSpan.TicksPerSecond), tags.ToTagList());
     }
 
-    public void Dropped(SubscriberProfile profile, int count)
+    public void Dropped(in SubscriberTags tags, int count)
     {
         if (_dropped.Enabled)
-            _dropped.Add(count, TagsOf(profile));
+            _dropped.Add(count, tags.ToTagList());
     }
 
-    public void Processed(SubscriberProfile profile, TimeSpan duration, string? errorType)
+    public void Processed(in SubscriberTags tags, TimeSpan duration, string? errorType)
     {
-        TagList tags = TagsOf(profile);
+        TagList all = tags.ToTagList();
         if (errorType is not null)
-            tags.Add("error.type", errorType);
-        _processDuration.Record(duration.TotalSeconds, tags);
+            all.Add("error.type", errorType);
+        _processDuration.Record(duration.TotalSeconds, all);
     }
-
-    /// <summary>What may be told of a subscriber without a tag value for every topic.</summary>
-    public static TagList TagsOf(SubscriberProfile profile)
-    {
-        TagList tags = new() { { "messaging.system", System } };
-        if (profile.Name is not null)
-            tags.Add("messaging.destination.subscription.name", profile.Name);
-        if (TemplateOf(profile) is { } template)
-            tags.Add("messaging.destination.template", template);
-        return tags;
-    }
-
-    /// <summary>The first of a subscriber's patterns that has a wildcard.</summary>
-    public static string? TemplateOf(SubscriberProfile profile) => Array.Find(profile.Patterns, p => !p.IsExact)?.ToString();
 
     /// <summary>The span of a publish; null, at the cost of one check, while nobody listens.</summary>
     public static Activity? StartPublish() =>
         Activities.HasListeners() ? Activities.StartActivity("publish", ActivityKind.Producer) : null;
 
-    /// <summary>The span of a handler's work on an event or a batch, linked to the publish; null while nobody listens.</summary>
-    public static Activity? StartProcess(EventOrigin origin)
+    /// <summary>The span of a handler's work on an event or a batch, linked to the publish if that was traced; null while nobody listens.</summary>
+    public static Activity? StartProcess(ActivityContext? publisher)
     {
         if (!Activities.HasListeners())
             return null;
-        ActivityLink[]? links = origin is TracedOrigin traced ? [new ActivityLink(traced.Publisher)] : null;
+        ActivityLink[]? links = publisher is { } context ? [new ActivityLink(context)] : null;
         return Activities.StartActivity(ActivityKind.Consumer, parentContext: default, links: links, name: "process");
     }
 

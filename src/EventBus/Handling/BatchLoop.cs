@@ -1,12 +1,11 @@
 using EventBus.Delivery;
-using EventBus.Routing;
 
 namespace EventBus.Handling;
 
 /// <summary>Gathers events, in order, and hands them over when there are enough, or the oldest has waited long enough, or none will come.</summary>
 internal sealed class BatchLoop<TEvent>(
-    EventRouter router, ActivityMonitor activity, SubscriberChannel<TEvent> channel, HandlerCall<TEvent> call, HandlerOptions options)
-    : HandlerLoop<TEvent>(router, activity, channel, call, options)
+    ActivityMonitor activity, SubscriberChannel<TEvent> channel, HandlerCall<TEvent> call, HandlerOptions options)
+    : HandlerLoop<TEvent>(activity, channel, call, options)
     where TEvent : notnull
 {
     protected override async Task RunLoopAsync()
@@ -39,7 +38,7 @@ internal sealed class BatchLoop<TEvent>(
     private async Task<Task<bool>> GatherAsync(List<Envelope<TEvent>> gathered)
     {
         CancellationTokenSource full = CancellationTokenSource.CreateLinkedTokenSource(Stopping);
-        Task due = Task.Delay(Options.MaxBatchDelay, Router.TimeProvider, full.Token);
+        Task due = Task.Delay(Options.MaxBatchDelay, Owner.TimeProvider, full.Token);
         Task<bool> more = MoreAsync();
         while (true)
         {

@@ -1,5 +1,4 @@
 using EventBus.Delivery;
-using EventBus.Routing;
 
 namespace EventBus.Handling;
 
@@ -16,8 +15,8 @@ namespace EventBus.Handling;
 /// </para>
 /// </remarks>
 internal sealed class ConcurrentLoop<TEvent>(
-    EventRouter router, ActivityMonitor activity, SubscriberChannel<TEvent> channel, HandlerCall<TEvent> call, HandlerOptions options)
-    : HandlerLoop<TEvent>(router, activity, channel, call, options)
+    ActivityMonitor activity, SubscriberChannel<TEvent> channel, HandlerCall<TEvent> call, HandlerOptions options)
+    : HandlerLoop<TEvent>(activity, channel, call, options)
     where TEvent : notnull
 {
     private readonly Lock _gate = new();

@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using EventBus.Delivery;
-using EventBus.Routing;
 
 namespace EventBus.Handling;
 
@@ -25,9 +24,8 @@ internal abstract class HandlerLoop : IActivity
     private int _busy;
     private int _left;
 
-    protected HandlerLoop(EventRouter router, ActivityMonitor activity, SubscriberChannel channel, HandlerOptions options)
+    protected HandlerLoop(ActivityMonitor activity, SubscriberChannel channel, HandlerOptions options)
     {
-        Router = router;
         Activity = activity;
         _channel = channel;
         Options = options;
@@ -47,7 +45,8 @@ internal abstract class HandlerLoop : IActivity
     // The order matters, as taking goes the other way: busy is counted first, then the channel gets emptier.
     public bool IsIdle => _channel.Count == 0 && Volatile.Read(ref _busy) == 0;
 
-    protected EventRouter Router { get; }
+    /// <summary>The bus the channel belongs to.</summary>
+    protected IChannelOwner Owner => _channel.Owner;
 
     protected ActivityMonitor Activity { get; }
 
@@ -105,7 +104,7 @@ internal abstract class HandlerLoop : IActivity
     {
         try
         {
-            await Completion.WaitAsync(Options.DrainTimeout, Router.TimeProvider).ConfigureAwait(false);
+            await Completion.WaitAsync(Options.DrainTimeout, Owner.TimeProvider).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {

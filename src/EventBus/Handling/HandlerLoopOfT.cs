@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using EventBus.Delivery;
 using EventBus.Diagnostics;
-using EventBus.Routing;
 
 namespace EventBus.Handling;
 
@@ -14,8 +13,8 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
     private readonly HandlerCall<TEvent> _call;
 
     protected HandlerLoop(
-        EventRouter router, ActivityMonitor activity, SubscriberChannel<TEvent> channel, HandlerCall<TEvent> call, HandlerOptions options)
-        : base(router, activity, channel, options)
+        ActivityMonitor activity, SubscriberChannel<TEvent> channel, HandlerCall<TEvent> call, HandlerOptions options)
+        : base(activity, channel, options)
     {
         Channel = channel;
         _call = call;
@@ -25,13 +24,13 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
 
     /// <summary>The loop for a kind of handler.</summary>
     public static HandlerLoop<TEvent> Create(
-        EventRouter router, ActivityMonitor activity, SubscriberChannel<TEvent> channel, HandlerCall<TEvent> call, HandlerOptions options)
+        ActivityMonitor activity, SubscriberChannel<TEvent> channel, HandlerCall<TEvent> call, HandlerOptions options)
     {
         if (call.Batch is null)
         {
             return options.MaxConcurrency == 1
-                ? new SequentialLoop<TEvent>(router, activity, channel, call, options)
-                : new ConcurrentLoop<TEvent>(router, activity, channel, call, options);
+                ? new SequentialLoop<TEvent>(activity, channel, call, options)
+                : new ConcurrentLoop<TEvent>(activity, channel, call, options);
         }
 
         if (options.MaxConcurrency > 1)
@@ -42,7 +41,7 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
                 "at a time, so it must be 1.");
         }
 
-        return new BatchLoop<TEvent>(router, activity, channel, call, options);
+        return new BatchLoop<TEvent>(activity, channel, call, options);
     }
 
     /// <summary>Hands an event, or a batch, to the handler until it succeeds or its attempts are used up. Never throws.</summary>
@@ -51,9 +50,9 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     protected async ValueTask HandleAsync(Taken<TEvent> first, Envelope<TEvent>[]? batch = null)
     {
-        BusTelemetry telemetry = Router.Telemetry;
-        long started = telemetry.MeasuresProcessing ? Router.TimeProvider.GetTimestamp() : 0;
-        using Activity? span = BusTelemetry.StartProcess(first.Origin);
+        BusTelemetry telemetry = Owner.Telemetry;
+        long started = telemetry.MeasuresProcessing ? Owner.TimeProvider.GetTimestamp() : 0;
+        using Activity? span = BusTelemetry.StartProcess((first.Origin as TracedOrigin)?.Publisher);
         Exception? failure = null;
         for (int attempt = 1; ; attempt++)
         {
@@ -79,11 +78,11 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
 
             if (attempt == Options.MaxAttempts)
             {
-                Router.HandlerFailed(Channel.Profile, _call.Name, first.Origin, first.Envelope.Event.GetType(), batch?.Length ?? 1, attempt, failure);
+                Owner.HandlerFailed(Channel, _call.Name, first.Origin, first.Envelope.Event.GetType(), batch?.Length ?? 1, attempt, failure);
                 break;
             }
 
-            await Task.Delay(DelayAfter(attempt), Router.TimeProvider, Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(DelayAfter(attempt), Owner.TimeProvider, Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (Stopping.IsCancellationRequested)
             {
                 AddLeft(batch?.Length ?? 1);
@@ -93,7 +92,7 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
 
         span?.SetStatus(failure is null ? ActivityStatusCode.Unset : ActivityStatusCode.Error);
         if (started != 0)
-            telemetry.Processed(Channel.Profile, Router.TimeProvider.GetElapsedTime(started), failure?.GetType().FullName);
+            telemetry.Processed(Channel.Profile.Tags, Owner.TimeProvider.GetElapsedTime(started), failure?.GetType().FullName);
     }
 
     private TimeSpan DelayAfter(int attempt)

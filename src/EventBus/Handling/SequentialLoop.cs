@@ -1,12 +1,11 @@
 using EventBus.Delivery;
-using EventBus.Routing;
 
 namespace EventBus.Handling;
 
 /// <summary>Handles one event at a time, in order.</summary>
 internal sealed class SequentialLoop<TEvent>(
-    EventRouter router, ActivityMonitor activity, SubscriberChannel<TEvent> channel, HandlerCall<TEvent> call, HandlerOptions options)
-    : HandlerLoop<TEvent>(router, activity, channel, call, options)
+    ActivityMonitor activity, SubscriberChannel<TEvent> channel, HandlerCall<TEvent> call, HandlerOptions options)
+    : HandlerLoop<TEvent>(activity, channel, call, options)
     where TEvent : notnull
 {
     /// <summary>After so many events without a pause the thread is given back, so that other work gets its turn.</summary>

@@ -212,20 +212,6 @@ internal sealed class EventRouter : IChannelOwner
         return live;
     }
 
-    /// <summary>Reports that a handler gave up on an event or a batch. On the bus's own events it is only logged, or it might go on for ever.</summary>
-    public void HandlerFailed(
-        SubscriberProfile profile, string handler, EventOrigin origin, Type eventType, int eventCount, int attempts, Exception exception)
-    {
-        Log.HandlerFailed(_logger, exception, handler, profile.ToString(), eventCount, eventType.ToString(), origin.Topic, attempts);
-        if (origin.IsOwn)
-            return;
-        Interlocked.Increment(ref _handlerFailures);
-        PublishOwn(
-            BusEvent.FailuresTopic,
-            new BusEvent.HandlerFailed(
-                profile.Id, profile.Name, profile.PatternNames(), handler, origin.Topic, eventType, eventCount, attempts, exception));
-    }
-
     void IChannelOwner.Ended(SubscriberChannel channel) => _registry.Leave(channel);
 
     void IChannelOwner.Finished(SubscriberChannel channel) => _registry.Forget(channel);
@@ -253,7 +239,7 @@ internal sealed class EventRouter : IChannelOwner
     void IChannelOwner.Lost(in Loss loss)
     {
         SubscriberProfile profile = loss.Channel.Profile;
-        Telemetry.Dropped(profile, loss.Count);
+        Telemetry.Dropped(profile.Tags, loss.Count);
         if (!loss.BeginsEpisode || loss.Topic.IsOwn)
             return;
         Log.SubscriberLagging(_logger, profile.Id, profile.ToString(), profile.Capacity, profile.Overflow, loss.Dropped);
@@ -261,6 +247,22 @@ internal sealed class EventRouter : IChannelOwner
             BusEvent.LaggingTopic,
             new BusEvent.SubscriberLagging(
                 profile.Id, profile.Name, profile.PatternNames(), loss.Topic.Topic, profile.Overflow, profile.Capacity, loss.Dropped));
+    }
+
+    void IChannelOwner.HandlerFailed(
+        SubscriberChannel channel, string handler, EventOrigin origin, Type eventType, int eventCount, int attempts, Exception exception)
+    {
+        SubscriberProfile profile = channel.Profile;
+        Log.HandlerFailed(_logger, exception, handler, profile.ToString(), eventCount, eventType.ToString(), origin.Topic, attempts);
+
+        // A handler of the bus's own events that fails is only logged, or it might go on for ever.
+        if (origin.IsOwn)
+            return;
+        Interlocked.Increment(ref _handlerFailures);
+        PublishOwn(
+            BusEvent.FailuresTopic,
+            new BusEvent.HandlerFailed(
+                profile.Id, profile.Name, profile.PatternNames(), handler, origin.Topic, eventType, eventCount, attempts, exception));
     }
 
     private static SubscriptionInfo InfoOf(SubscriberChannel channel)
@@ -371,6 +373,6 @@ internal sealed class EventRouter : IChannelOwner
     /// <summary>One measurement for each set of tags, however many subscriptions share it.</summary>
     private IEnumerable<Measurement<int>> ObserveByTags(Func<SubscriberChannel, int> measure) =>
         _registry.Live()
-            .GroupBy(c => (c.Profile.Name, BusTelemetry.TemplateOf(c.Profile)))
-            .Select(g => new Measurement<int>(g.Sum(measure), BusTelemetry.TagsOf(g.First().Profile)));
+            .GroupBy(c => c.Profile.Tags)
+            .Select(g => new Measurement<int>(g.Sum(measure), g.Key.ToTagList()));
 }
