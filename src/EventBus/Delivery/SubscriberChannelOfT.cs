@@ -88,13 +88,26 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
     /// <summary>Takes the next event.</summary>
     public bool TryRead(out Envelope<TEvent> envelope)
     {
-        if (!TryTake(hold: false, out Taken<TEvent> taken))
+        if (!TryTake(hold: false, out Slot<TEvent> slot, out long missed, out _))
         {
             envelope = default;
             return false;
         }
 
-        envelope = taken.Envelope;
+        envelope = slot.ToEnvelope(missed);
+        return true;
+    }
+
+    /// <summary>Takes the next event for a handler, that may hold it back: then it still takes up its room.</summary>
+    public bool TryTake(bool hold, out Taken<TEvent> taken)
+    {
+        if (!TryTake(hold, out Slot<TEvent> slot, out long missed, out bool isReplayed))
+        {
+            taken = default;
+            return false;
+        }
+
+        taken = new Taken<TEvent>(slot.ToEnvelope(missed), slot.Origin, isReplayed);
         return true;
     }
 
@@ -120,58 +133,6 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
 
         envelope = default;
         return false;
-    }
-
-    /// <summary>Takes the next event for a handler, that may hold it back: then it still takes up its room.</summary>
-    public bool TryTake(bool hold, out Taken<TEvent> taken)
-    {
-        WriteWait? served = null;
-        bool finished;
-        using (ChannelGate.Enter())
-        {
-            Slot<TEvent> slot;
-            long missed = 0;
-            bool replayed = _replay is not null;
-            if (_replay is not null)
-            {
-                _replay.Read(out slot);
-                if (_replay.Remaining == 0)
-                    _replay = null;
-                if (hold)
-                    _heldReplay++;
-            }
-            else if (_queue.Count > 0)
-            {
-                _queue.RemoveFirst(out slot);
-                missed = slot.Ordinal - _lastRead - 1;
-                _lastRead = slot.Ordinal;
-                if (hold)
-                    _held++;
-                else
-                    served = LockedServeWriter();
-            }
-            else
-            {
-                taken = default;
-                return false;
-            }
-
-            // Reading replay does not make room, but it shows that the subscriber is alive.
-            _isStalled = false;
-            if (!hold)
-                LockedCountDelivered(slot.Origin);
-            if (_queue.Count == 0 && _held == 0)
-                LockedEndEpisode();
-            taken = new Taken<TEvent>(slot.ToEnvelope(missed), slot.Origin, replayed);
-            finished = LockedTryFinish();
-        }
-
-        served?.Publish.WaitEnded(WaitEnd.Delivered);
-        if (finished)
-            AfterFinish();
-        if (!hold)
-            Owner.Telemetry.Consumed(Profile.Tags, taken.Envelope.PublishedAtTicks, Owner.TimeProvider);
-        return true;
     }
 
     /// <summary>An event that was held back is handled now, and makes room.</summary>
@@ -247,6 +208,54 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         }
 
         return own;
+    }
+
+    private bool TryTake(bool hold, out Slot<TEvent> slot, out long missed, out bool isReplayed)
+    {
+        WriteWait? served = null;
+        bool finished;
+        using (ChannelGate.Enter())
+        {
+            isReplayed = _replay is not null;
+            missed = 0;
+            if (_replay is not null)
+            {
+                _replay.Read(out slot);
+                if (_replay.Remaining == 0)
+                    _replay = null;
+                _heldReplay += hold ? 1 : 0;
+            }
+            else if (_queue.Count > 0)
+            {
+                _queue.RemoveFirst(out slot);
+                missed = slot.Ordinal - _lastRead - 1;
+                _lastRead = slot.Ordinal;
+                if (hold)
+                    _held++;
+                else
+                    served = LockedServeWriter();
+            }
+            else
+            {
+                slot = default;
+                return false;
+            }
+
+            // Reading replay does not make room, but it shows that the subscriber is alive.
+            _isStalled = false;
+            if (!hold)
+                LockedCountDelivered(slot.Origin);
+            if (_queue.Count == 0 && _held == 0)
+                LockedEndEpisode();
+            finished = LockedTryFinish();
+        }
+
+        served?.Publish.WaitEnded(WaitEnd.Delivered);
+        if (finished)
+            AfterFinish();
+        if (!hold)
+            Owner.Telemetry.Consumed(Profile.Tags, slot.PublishedAtTicks, Owner.TimeProvider);
+        return true;
     }
 
     private void OfferToFull(TEvent @event, long ordinal, ref FanOut fanOut)
