@@ -13,6 +13,11 @@ internal interface IActivity
 
     /// <summary>What keeps it busy, for the message of a time-out.</summary>
     string Describe();
+
+    /// <summary>Hands on what is only buffered, so that handlers still get it; called before they are stopped.</summary>
+    /// <param name="cancellationToken">The limit of whoever stops the bus; a limit of its own is its own affair.</param>
+    /// <returns>A task that ends when it is handed on, or given up.</returns>
+    Task FlushAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>Knows every handler and write-behind of a bus, and when all of them are idle at once.</summary>
@@ -53,6 +58,15 @@ internal sealed class ActivityMonitor
     {
         lock (_gate)
             return [.. _activities.OfType<HandlerLoop>()];
+    }
+
+    /// <summary>Has everyone hand on what is only buffered.</summary>
+    public Task FlushAsync(CancellationToken cancellationToken)
+    {
+        IActivity[] activities;
+        lock (_gate)
+            activities = [.. _activities];
+        return Task.WhenAll(activities.Select(a => a.FlushAsync(cancellationToken)));
     }
 
     /// <summary>Those that are busy now.</summary>

@@ -85,6 +85,9 @@ internal abstract class HandlerLoop : IActivity
 
     public string Describe() => $"handler of {_channel.Profile}: {_channel.Count} queued, {Volatile.Read(ref _busy)} running";
 
+    /// <summary>Nothing: a handler works on what it has without being asked.</summary>
+    Task IActivity.FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     /// <summary>Takes events and handles them until there are none and will be none.</summary>
     protected abstract Task RunLoopAsync();
 
