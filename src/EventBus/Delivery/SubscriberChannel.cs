@@ -337,6 +337,14 @@ internal abstract class SubscriberChannel
         fanOut.Wakes = LockedTakeReaders();
     }
 
+    /// <summary>Takes all waiting readers for the caller to complete without the lock.</summary>
+    protected ReadWait? LockedTakeReaders()
+    {
+        ReadWait? readers = _readers;
+        _readers = null;
+        return readers;
+    }
+
     /// <summary>Whether the end is reached: the caller then calls <see cref="AfterFinish"/> without the lock.</summary>
     protected bool LockedTryFinish()
     {
@@ -369,13 +377,6 @@ internal abstract class SubscriberChannel
         Owner.Ended(this);
         if (finished)
             AfterFinish();
-    }
-
-    private ReadWait? LockedTakeReaders()
-    {
-        ReadWait? readers = _readers;
-        _readers = null;
-        return readers;
     }
 }
 

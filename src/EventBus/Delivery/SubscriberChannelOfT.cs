@@ -140,6 +140,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
     public bool Release(in Taken<TEvent> taken)
     {
         WriteWait? served = null;
+        ReadWait? readers = null;
         bool finished;
         using (ChannelGate.Enter())
         {
@@ -153,8 +154,13 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
             {
                 _held--;
                 served = LockedServeWriter();
+
+                // Unlike a read this may fill an empty queue that the handler waits on.
+                if (served is not null)
+                    readers = LockedTakeReaders();
             }
 
+            _isStalled = false;
             LockedCountDelivered(taken.Origin);
             if (_queue.Count == 0 && _held == 0)
                 LockedEndEpisode();
@@ -162,6 +168,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         }
 
         served?.Publish.WaitEnded(WaitEnd.Delivered);
+        ReadWait.CompleteAll(readers, readable: true);
         if (finished)
             AfterFinish();
         Owner.Telemetry.Consumed(Profile.Tags, taken.Envelope.PublishedAtTicks, Owner.TimeProvider);
