@@ -1,7 +1,9 @@
 using System.Diagnostics.Metrics;
 using System.Runtime.CompilerServices;
 using EventBus.Delivery;
+using EventBus.Diagnostics;
 using EventBus.Handling;
+using EventBus.History;
 using EventBus.Routing;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -17,7 +19,12 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
 {
     private static readonly string ProcessName = $"{Environment.MachineName}-{Environment.ProcessId}-{Guid.NewGuid():N}"[..^24];
     private readonly SubscriptionOptions _defaults;
+    private readonly TopicRegistry _registry;
+    private readonly HistoryStore _history;
     private readonly EventRouter _router;
+    private readonly TopicStreams _streams;
+    private readonly ChannelWatcher _watcher;
+    private readonly BusInspector _inspector;
     private long _lastId;
 
     /// <summary>Creates a bus.</summary>
@@ -37,8 +44,17 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
         NodeName = options.NodeName ?? ProcessName;
         _defaults = options.Subscription.Copy();
         ILogger logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger("EventBus");
-        _router = new EventRouter(options, logger, timeProvider ?? TimeProvider.System, meterFactory);
+        TimeProvider = timeProvider ?? TimeProvider.System;
         Activity = new ActivityMonitor();
+        BusTelemetry telemetry = new(meterFactory);
+        EventClock clock = new(TimeProvider);
+        _history = new HistoryStore(options.History, clock.UtcMicroseconds);
+        _registry = new TopicRegistry(options.MaxSubscriptions, _history);
+        _router = new EventRouter(_registry, _history, clock, telemetry, TimeProvider);
+        _streams = new TopicStreams(_registry, _history, clock);
+        _watcher = new ChannelWatcher(_registry, _router, telemetry, TimeProvider, logger);
+        _inspector = new BusInspector(_registry, _history, clock, _router, _watcher);
+        _inspector.Observe(telemetry);
     }
 
     /// <inheritdoc/>
@@ -48,7 +64,7 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
     internal ActivityMonitor Activity { get; }
 
     /// <summary>What the bus takes all time from.</summary>
-    internal TimeProvider TimeProvider => _router.TimeProvider;
+    internal TimeProvider TimeProvider { get; }
 
     /// <inheritdoc/>
     public PublishResult Publish<TEvent>(string topic, TEvent @event, Subscription? except = null)
@@ -125,23 +141,23 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
     }
 
     /// <inheritdoc/>
-    public bool HasSubscribers(string topic) => _router.HasSubscribers(topic);
+    public bool HasSubscribers(string topic) => _inspector.HasSubscribers(topic);
 
     /// <inheritdoc/>
-    public bool Complete(string topic) => _router.Complete(topic);
+    public bool Complete(string topic) => _streams.Complete(topic);
 
     /// <inheritdoc/>
-    public bool Forget(string topic) => _router.Forget(topic);
+    public bool Forget(string topic) => _streams.Forget(topic);
 
     /// <inheritdoc/>
     public IReadOnlyList<Envelope<TEvent>> GetHistory<TEvent>(string topic)
-        where TEvent : notnull => _router.GetHistory<TEvent>(topic);
+        where TEvent : notnull => _streams.GetHistory<TEvent>(topic);
 
     /// <inheritdoc/>
-    public IReadOnlyList<SubscriptionInfo> GetSubscriptions(string? topic = null) => _router.GetSubscriptions(topic);
+    public IReadOnlyList<SubscriptionInfo> GetSubscriptions(string? topic = null) => _inspector.GetSubscriptions(topic);
 
     /// <inheritdoc/>
-    public EventBusStatistics GetStatistics() => _router.GetStatistics();
+    public EventBusStatistics GetStatistics() => _inspector.GetStatistics();
 
     /// <summary>
     /// Ends every subscription without waiting: readers can finish what is queued, handlers are stopped and what they had queued is
@@ -151,18 +167,21 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
     {
         foreach (HandlerLoop loop in Activity.Loops())
             loop.Stop();
-        foreach (SubscriberChannel channel in _router.Close())
+        foreach (SubscriberChannel channel in _registry.Close())
             channel.End(ChannelEnd.Completed);
+        _history.Clear();
+        _watcher.Telemetry.Dispose();
     }
 
     /// <summary>
     /// Drains all handlers together, each within its <see cref="HandlerOptions.DrainTimeout"/>, then ends every other subscription.
     /// </summary>
-    /// <returns>A task that ends when no handler runs any more.</returns>
-    public async ValueTask DisposeAsync()
+    /// <returns>A task that ends when no handler runs any more; at once when a handler of this bus is the caller.</returns>
+    public ValueTask DisposeAsync()
     {
-        await Task.WhenAll(Activity.Loops().Select(l => l.DrainAndStopAsync())).ConfigureAwait(false);
-        Dispose();
+        HandlerLoop[] loops = Activity.Loops();
+        Task disposal = DisposeAfterDrainAsync(loops);
+        return Array.Exists(loops, l => l.IsCurrent) ? default : new ValueTask(disposal);
     }
 
     /// <summary>Handles events as one of the forms of handler does.</summary>
@@ -194,6 +213,12 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
         Name = _defaults.Name,
     };
 
+    private async Task DisposeAfterDrainAsync(HandlerLoop[] loops)
+    {
+        await Task.WhenAll(loops.Select(l => l.DrainAndStopAsync())).ConfigureAwait(false);
+        Dispose();
+    }
+
     private SubscriberChannel<TEvent> CreateChannel<TEvent>(
         IReadOnlyCollection<string> patterns, SubscriptionOptions options, string callerFile, int callerLine)
         where TEvent : notnull
@@ -205,7 +230,7 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
         options.Validate(nameof(options));
         SubscriberProfile profile = new(
             Interlocked.Increment(ref _lastId), parsed, typeof(TEvent), options, TimeProvider.GetUtcNow(), callerFile, callerLine);
-        return new SubscriberChannel<TEvent>(_router, profile);
+        return new SubscriberChannel<TEvent>(_watcher, profile);
     }
 
     private void Start<TEvent>(
@@ -214,13 +239,13 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
     {
         try
         {
-            ObjectDisposedException.ThrowIf(_router.IsClosed, this);
+            ObjectDisposedException.ThrowIf(_registry.IsClosed, this);
 
             // A token that is cancelled already makes a subscription that has ended, not an error.
             if (cancellationToken.IsCancellationRequested)
                 channel.End(ChannelEnd.Completed);
             else
-                _router.Join(channel, options.Replay);
+                _streams.Join(channel, options.Replay);
             channel.EndBy(cancellationToken);
         }
         catch

@@ -126,8 +126,12 @@ internal sealed class HistoryStore
         return (topics, events);
     }
 
-    /// <summary>Drops everything. Under <see cref="Gate"/>.</summary>
-    public void Clear() => Array.ForEach(_rules, r => r.Clear());
+    /// <summary>Drops everything.</summary>
+    public void Clear()
+    {
+        lock (Gate)
+            Array.ForEach(_rules, r => r.Clear());
+    }
 
     private List<(RuleHistory Rule, TopicHistory Topic)> Matching(TopicPattern[] patterns)
     {

@@ -21,6 +21,9 @@ internal sealed class EventClock
         _isSystem = timeProvider == TimeProvider.System;
     }
 
+    /// <summary>The same as microseconds of the Unix epoch.</summary>
+    public long UtcMicroseconds => (UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks) / TimeSpan.TicksPerMicrosecond;
+
     public long UtcTicks
     {
         get

@@ -27,7 +27,7 @@ internal sealed class TopicRegistry
     private readonly MemberSet _channels = new();
     private volatile RouteCache _routes = new();
     private int _live;
-    private bool _isClosed;
+    private volatile bool _isClosed;
 
     /// <summary>What became of the events of channels that are forgotten.</summary>
     private ChannelCounts _finishedCounts;
@@ -37,6 +37,9 @@ internal sealed class TopicRegistry
         _maxSubscriptions = maxSubscriptions;
         _history = history;
     }
+
+    /// <summary>Whether the bus has ended.</summary>
+    public bool IsClosed => _isClosed;
 
     /// <summary>The route of a topic that was published to lately.</summary>
     public bool TryGetRoute(string topic, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out TopicRoute? route) =>

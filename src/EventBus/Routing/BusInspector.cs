@@ -1,0 +1,78 @@
+using System.Diagnostics.Metrics;
+using EventBus.Delivery;
+using EventBus.Diagnostics;
+using EventBus.History;
+
+namespace EventBus.Routing;
+
+/// <summary>Looks inside: subscriptions, statistics, and the instruments that are read rather than written.</summary>
+internal sealed class BusInspector
+{
+    private readonly TopicRegistry _registry;
+    private readonly HistoryStore _history;
+    private readonly EventClock _clock;
+    private readonly EventRouter _router;
+    private readonly ChannelWatcher _watcher;
+
+    public BusInspector(TopicRegistry registry, HistoryStore history, EventClock clock, EventRouter router, ChannelWatcher watcher)
+    {
+        _registry = registry;
+        _history = history;
+        _clock = clock;
+        _router = router;
+        _watcher = watcher;
+    }
+
+    public bool HasSubscribers(string topic) => !_registry.IsClosed && GetCheckedRoute(topic).Members.Length > 0;
+
+    public IReadOnlyList<SubscriptionInfo> GetSubscriptions(string? topic)
+    {
+        IEnumerable<SubscriberChannel> channels = topic is null ? _registry.Live() : GetCheckedRoute(topic).Members;
+        return [.. channels.Select(InfoOf).OrderBy(i => i.Id)];
+    }
+
+    public EventBusStatistics GetStatistics()
+    {
+        (int topics, long events) history;
+        lock (_history.Gate)
+            history = _history.Measure(_clock.UtcTicks);
+        return _registry.Statistics() with
+        {
+            Published = _router.Published,
+            HandlerFailures = _watcher.HandlerFailures,
+            RefusedAfterCompletion = _router.Refused,
+            HistoryTopics = history.topics,
+            HistoryEvents = history.events,
+        };
+    }
+
+    /// <summary>Lets a meter read what there is; it does not keep a bus that nobody disposed.</summary>
+    public void Observe(BusTelemetry telemetry)
+    {
+        WeakReference<BusInspector> weak = new(this);
+        telemetry.Observe(() => Measure(weak, _ => 1), () => Measure(weak, c => c.Count));
+    }
+
+    private static SubscriptionInfo InfoOf(SubscriberChannel channel)
+    {
+        SubscriberProfile profile = channel.Profile;
+        ChannelSnapshot now = channel.Snapshot();
+        return new SubscriptionInfo(
+            profile.Id, profile.Name, profile.PatternNames(), profile.EventType, profile.Capacity, now.Count, now.Counts.Delivered,
+            now.Counts.Dropped, profile.CreatedAt);
+    }
+
+    /// <summary>One measurement for each set of tags, however many subscriptions share it.</summary>
+    private static IEnumerable<Measurement<int>> Measure(WeakReference<BusInspector> weak, Func<SubscriberChannel, int> measure) =>
+        weak.TryGetTarget(out BusInspector? inspector)
+            ? inspector._registry.Live()
+                .GroupBy(c => c.Profile.Tags)
+                .Select(g => new Measurement<int>(g.Sum(measure), g.Key.ToTagList()))
+            : [];
+
+    private TopicRoute GetCheckedRoute(string topic)
+    {
+        TopicRules.ThrowIfNoTopic(topic);
+        return _registry.GetRoute(topic);
+    }
+}

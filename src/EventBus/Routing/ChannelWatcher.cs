@@ -1,0 +1,84 @@
+using EventBus.Delivery;
+using EventBus.Diagnostics;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus.Routing;
+
+/// <summary>Acts on what channels tell: takes them out of routes, and reports what went wrong in them.</summary>
+/// <remarks>Called by any thread with no lock held. Its only state is an interlocked count.</remarks>
+internal sealed class ChannelWatcher : IChannelOwner
+{
+    private readonly TopicRegistry _registry;
+    private readonly EventRouter _router;
+    private readonly ILogger _logger;
+    private long _handlerFailures;
+
+    public ChannelWatcher(TopicRegistry registry, EventRouter router, BusTelemetry telemetry, TimeProvider timeProvider, ILogger logger)
+    {
+        _registry = registry;
+        _router = router;
+        _logger = logger;
+        Telemetry = telemetry;
+        TimeProvider = timeProvider;
+    }
+
+    public TimeProvider TimeProvider { get; }
+
+    public BusTelemetry Telemetry { get; }
+
+    /// <summary>Events and batches that handlers gave up on.</summary>
+    public long HandlerFailures => Interlocked.Read(ref _handlerFailures);
+
+    public void Ended(SubscriberChannel channel) => _registry.Leave(channel);
+
+    public void Finished(SubscriberChannel channel) => _registry.Forget(channel);
+
+    public void Abandoned(SubscriberChannel channel)
+    {
+        // A finalizer must not wait for locks, nor run a logger.
+        ThreadPool.UnsafeQueueUserWorkItem(
+            static state =>
+            {
+                (ChannelWatcher watcher, SubscriberChannel channel) = state;
+                if (channel.End(ChannelEnd.Left))
+                {
+                    Log.SubscriptionAbandoned(
+                        watcher._logger, channel.Profile.ToString(), channel.Profile.CallerFile, channel.Profile.CallerLine);
+                }
+            },
+            (this, channel),
+            preferLocal: false);
+    }
+
+    public void ObserverFailed(SubscriberChannel channel, Exception exception) =>
+        Log.ObserverFailed(_logger, exception, channel.Profile.ToString());
+
+    public void Lost(in Loss loss)
+    {
+        SubscriberProfile profile = loss.Channel.Profile;
+        Telemetry.Dropped(profile.Tags, loss.Count);
+        if (!loss.BeginsEpisode || loss.Topic.IsOwn)
+            return;
+        Log.SubscriberLagging(_logger, profile.Id, profile.ToString(), profile.Capacity, profile.Overflow, loss.Dropped);
+        _router.PublishOwn(
+            BusEvent.LaggingTopic,
+            new BusEvent.SubscriberLagging(
+                profile.Id, profile.Name, profile.PatternNames(), loss.Topic.Topic, profile.Overflow, profile.Capacity, loss.Dropped));
+    }
+
+    public void HandlerFailed(
+        SubscriberChannel channel, string handler, EventOrigin origin, Type eventType, int eventCount, int attempts, Exception exception)
+    {
+        SubscriberProfile profile = channel.Profile;
+        Log.HandlerFailed(_logger, exception, handler, profile.ToString(), eventCount, eventType.ToString(), origin.Topic, attempts);
+
+        // A handler of the bus's own events that fails is only logged, or it might go on for ever.
+        if (origin.IsOwn)
+            return;
+        Interlocked.Increment(ref _handlerFailures);
+        _router.PublishOwn(
+            BusEvent.FailuresTopic,
+            new BusEvent.HandlerFailed(
+                profile.Id, profile.Name, profile.PatternNames(), handler, origin.Topic, eventType, eventCount, attempts, exception));
+    }
+}

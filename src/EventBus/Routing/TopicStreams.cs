@@ -1,0 +1,121 @@
+using EventBus.Delivery;
+using EventBus.History;
+
+namespace EventBus.Routing;
+
+/// <summary>The beginning and the end of streams: joining with history, completing, forgetting.</summary>
+/// <remarks>No state of its own. What must be one step with the history's order is done under its gate.</remarks>
+internal sealed class TopicStreams
+{
+    private readonly TopicRegistry _registry;
+    private readonly HistoryStore _history;
+    private readonly EventClock _clock;
+
+    public TopicStreams(TopicRegistry registry, HistoryStore history, EventClock clock)
+    {
+        _registry = registry;
+        _history = history;
+        _clock = clock;
+    }
+
+    /// <summary>Lets a channel in, with the history it asked for.</summary>
+    public void Join<TEvent>(SubscriberChannel<TEvent> channel, Replay replay)
+        where TEvent : notnull
+    {
+        string? onlyTopic = channel.Profile.OnlyTopic;
+        int rule = onlyTopic is null ? -1 : _history.RuleOf(onlyTopic);
+        if (replay.Kind == ReplayKind.None && rule < 0)
+        {
+            _registry.Join(channel);
+            return;
+        }
+
+        // Under the gate: an event is either in the replay or comes live, and a topic either has ended or is yet to end.
+        ReplayPlan? plan = null;
+        bool isCompleted;
+        lock (_history.Gate)
+        {
+            isCompleted = rule >= 0 && _history.IsCompleted(rule, onlyTopic!);
+            if (isCompleted)
+                _registry.JoinEnded(channel);
+            else
+                _registry.Join(channel);
+            if (replay.Kind != ReplayKind.None)
+                plan = _history.Plan(replay, channel.Profile.Patterns, _clock.UtcTicks);
+        }
+
+        // Nobody can read before the subscription is handed out, so the replay is worked out without a lock.
+        if (plan is { } taken)
+        {
+            channel.Attach(new HistoryCursor<TEvent>(taken));
+            channel.ReplayTruncated = taken.IsTruncated;
+        }
+
+        if (isCompleted)
+            channel.End(ChannelEnd.Completed);
+    }
+
+    public bool Complete(string topic)
+    {
+        TopicRules.ThrowIfNotPublishable(topic);
+        if (_registry.IsClosed)
+            return false;
+        int rule = _history.RuleOf(topic);
+        SubscriberChannel[] ending;
+        if (rule < 0)
+        {
+            ending = EndingWith(topic);
+        }
+        else
+        {
+            lock (_history.Gate)
+            {
+                ending = EndingWith(topic);
+                if (!_history.TryComplete(rule, topic, ending.Length > 0))
+                    return false;
+            }
+        }
+
+        bool ended = rule >= 0;
+        foreach (SubscriberChannel channel in ending)
+            ended |= channel.End(ChannelEnd.Completed);
+        return ended;
+    }
+
+    public bool Forget(string topic)
+    {
+        TopicRules.ThrowIfNotPublishable(topic);
+        int rule = _history.RuleOf(topic);
+        if (rule < 0)
+            return false;
+        lock (_history.Gate)
+            return _history.Forget(rule, topic);
+    }
+
+    public IReadOnlyList<Envelope<TEvent>> GetHistory<TEvent>(string topic)
+        where TEvent : notnull
+    {
+        TopicRules.ThrowIfNoTopic(topic);
+        int rule = _history.RuleOf(topic);
+        if (rule < 0)
+            return [];
+        HistoryCut? cut;
+        lock (_history.Gate)
+            cut = _history.Cut(rule, topic, _clock.UtcTicks);
+        if (cut is not { } taken)
+            return [];
+        HistoryCursor<TEvent> cursor = new(new ReplayPlan([taken], Replay.All, IsTruncated: false));
+        Envelope<TEvent>[] history = new Envelope<TEvent>[cursor.Remaining];
+        for (int i = 0; i < history.Length; i++)
+        {
+            cursor.Read(out Slot<TEvent> slot);
+            history[i] = slot.ToEnvelope(missed: 0);
+        }
+
+        return history;
+    }
+
+    /// <summary>The channels that end with a topic.</summary>
+    private SubscriberChannel[] EndingWith(string topic) =>
+        Array.FindAll(_registry.GetRoute(topic).Members, c => c.Profile.OnlyTopic is not null);
+}
