@@ -21,5 +21,12 @@ internal sealed class MemberSet
             _channels.TrimExcess(_channels.Count * 2);
     }
 
+    public SubscriberChannel[] ToArray()
+    {
+        SubscriberChannel[] channels = new SubscriberChannel[_channels.Count];
+        _channels.CopyTo(channels);
+        return channels;
+    }
+
     public HashSet<SubscriberChannel>.Enumerator GetEnumerator() => _channels.GetEnumerator();
 }

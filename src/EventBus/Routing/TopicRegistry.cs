@@ -203,7 +203,6 @@ internal sealed class TopicRegistry
             // Somebody may have built it while this one waited.
             if (_routes.TryGet(topic, out TopicRoute? route))
                 return route;
-            _builder.Begin();
             if (_topics.TryGetValue(topic, out MemberSet? members))
                 _builder.Add(members);
             _patterns.Match(topic, _builder);

@@ -29,37 +29,38 @@ internal sealed class TopicRoute
 /// <summary>Collects the members of a route, each once. Guarded by the registry's lock.</summary>
 internal sealed class RouteBuilder
 {
-    private readonly List<SubscriberChannel> _members = [];
+    private readonly List<MemberSet> _sets = [];
 
     /// <summary>The number of the route being built; a channel that carries it is in already.</summary>
     private long _mark;
 
-    public void Begin()
-    {
-        _mark++;
-        _members.Clear();
-    }
+    public void Add(MemberSet members) => _sets.Add(members);
 
-    public void Add(MemberSet members)
-    {
-        _members.EnsureCapacity(_members.Count + members.Count);
-        foreach (SubscriberChannel channel in members)
-        {
-            if (channel.RouteMark == _mark)
-                continue;
-            channel.RouteMark = _mark;
-            _members.Add(channel);
-        }
-    }
-
+    /// <summary>The channels of all sets added since the last call.</summary>
     public SubscriberChannel[] Build()
     {
-        SubscriberChannel[] members = [.. _members];
-
-        // The list must not keep channels that leave, nor the room that one large topic needed.
-        _members.Clear();
-        if (_members.Capacity > 1024)
-            _members.Capacity = 1024;
+        // Most topics have one set, and it may be large: then its channels are copied once and need not be looked at.
+        SubscriberChannel[] members = _sets is [{ } only] ? only.ToArray() : Merge();
+        _sets.Clear();
         return members;
+    }
+
+    private SubscriberChannel[] Merge()
+    {
+        SubscriberChannel[] members = new SubscriberChannel[_sets.Sum(s => s.Count)];
+        int count = 0;
+        _mark++;
+        foreach (MemberSet set in _sets)
+        {
+            foreach (SubscriberChannel channel in set)
+            {
+                if (channel.RouteMark == _mark)
+                    continue;
+                channel.RouteMark = _mark;
+                members[count++] = channel;
+            }
+        }
+
+        return count == members.Length ? members : members[..count];
     }
 }
