@@ -1,4 +1,5 @@
 using EventBus.Diagnostics;
+using Microsoft.Extensions.Logging;
 
 namespace EventBus.Delivery;
 
@@ -11,6 +12,8 @@ internal interface IChannelOwner
     TimeProvider TimeProvider { get; }
 
     BusTelemetry Telemetry { get; }
+
+    ILogger Logger { get; }
 
     /// <summary>The channel takes no more events: remove it from all routes. Once per channel.</summary>
     void Ended(SubscriberChannel channel);
@@ -27,7 +30,7 @@ internal interface IChannelOwner
     /// <summary>The channel lost events.</summary>
     void Lost(in Loss loss);
 
-    /// <summary>The handler of the channel's events gave up on one, or on a batch.</summary>
+    /// <summary>The handler of the channel's events gave up on one, or on a batch, and has logged it.</summary>
     void HandlerFailed(
         SubscriberChannel channel, string handler, EventOrigin origin, Type eventType, int eventCount, int attempts, Exception exception);
 }

@@ -11,9 +11,16 @@ namespace EventBus.Diagnostics;
 internal sealed class BusTelemetry : IDisposable
 {
     public const string System = "eventbus";
+    private const string OperationName = "messaging.operation.name";
+    private const string PublishOperation = "publish";
+    private const string ProcessOperation = "process";
+    private const string ErrorType = "error.type";
 
     /// <summary>One for the process: spans of all buses come from it.</summary>
     public static readonly ActivitySource Activities = new(EventBusTelemetry.Name);
+
+    private static readonly KeyValuePair<string, object?>[] PublishTags =
+        [new("messaging.system", System), new(OperationName, PublishOperation), new("messaging.operation.type", "send")];
 
     private readonly Meter _meter;
     private readonly bool _ownsMeter;
@@ -54,7 +61,7 @@ internal sealed class BusTelemetry : IDisposable
     public void Sent()
     {
         if (_sent.Enabled)
-            _sent.Add(1, new("messaging.system", System), new("messaging.operation.name", "publish"));
+            _sent.Add(1, new("messaging.system", System), new(OperationName, PublishOperation));
     }
 
     public void Consumed(in SubscriberTags tags, long publishedAtTicks, TimeProvider timeProvider)
@@ -75,21 +82,38 @@ internal sealed class BusTelemetry : IDisposable
     {
         TagList all = tags.ToTagList();
         if (errorType is not null)
-            all.Add("error.type", errorType);
+            all.Add(ErrorType, errorType);
         _processDuration.Record(duration.TotalSeconds, all);
     }
 
     /// <summary>The span of a publish; null, at the cost of one check, while nobody listens.</summary>
     public static Activity? StartPublish() =>
-        Activities.HasListeners() ? Activities.StartActivity("publish", ActivityKind.Producer) : null;
+        Activities.HasListeners()
+            ? Activities.StartActivity(ActivityKind.Producer, parentContext: default, tags: PublishTags, name: PublishOperation)
+            : null;
 
-    /// <summary>The span of a handler's work on an event or a batch, linked to the publish if that was traced; null while nobody listens.</summary>
-    public static Activity? StartProcess(ActivityContext? publisher)
+    /// <summary>The span of a handler's work on an event or a batch; null while nobody listens.</summary>
+    /// <param name="subscriber">Whose handler it is.</param>
+    /// <param name="publishers">The spans that published what it works on, to be linked to; null if none was traced.</param>
+    /// <param name="batchSize">The number of events in the batch; null for a single event.</param>
+    public static Activity? StartProcess(in SubscriberTags subscriber, IEnumerable<ActivityLink>? publishers, int? batchSize)
     {
         if (!Activities.HasListeners())
             return null;
-        ActivityLink[]? links = publisher is { } context ? [new ActivityLink(context)] : null;
-        return Activities.StartActivity(ActivityKind.Consumer, parentContext: default, links: links, name: "process");
+        TagList tags = subscriber.ToTagList();
+        tags.Add(OperationName, ProcessOperation);
+        tags.Add("messaging.operation.type", "process");
+        if (batchSize is { } size)
+            tags.Add("messaging.batch.message_count", size);
+        return Activities.StartActivity(ActivityKind.Consumer, parentContext: default, tags, publishers, name: ProcessOperation);
+    }
+
+    /// <summary>Notes on a handler's span that it gave up.</summary>
+    public static void Fail(Activity? span, Exception failure)
+    {
+        span?.SetStatus(ActivityStatusCode.Error, failure.Message);
+        span?.SetTag(ErrorType, failure.GetType().FullName);
+        span?.AddException(failure);
     }
 
     /// <inheritdoc/>

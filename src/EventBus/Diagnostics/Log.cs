@@ -22,4 +22,27 @@ internal static partial class Log
         "The handler {Handler} of {Patterns} failed on {EventCount} event(s), first a {EventType} on {Topic}, and gave up after attempt {Attempt}.")]
     public static partial void HandlerFailed(
         ILogger logger, Exception exception, string handler, string patterns, int eventCount, string eventType, string topic, int attempt);
+
+    [LoggerMessage(5, LogLevel.Error,
+        "The handler {Handler} of {Patterns} failed {Suppressed} times more within {Interval}, which were not logged one by one.")]
+    public static partial void HandlerFailuresSuppressed(ILogger logger, string handler, string patterns, long suppressed, TimeSpan interval);
+
+    [LoggerMessage(6, LogLevel.Warning,
+        "{Suppressed} more reports of subscriptions that are losing events, within {Interval}, were not logged one by one.")]
+    public static partial void SubscribersLaggingSuppressed(ILogger logger, long suppressed, TimeSpan interval);
+
+    [LoggerMessage(7, LogLevel.Warning,
+        "{Suppressed} more subscriptions that were never disposed were unsubscribed within {Interval}, which were not logged one by one.")]
+    public static partial void SubscriptionsAbandonedSuppressed(ILogger logger, long suppressed, TimeSpan interval);
+
+    [LoggerMessage(8, LogLevel.Warning,
+        "The handler {Handler} of {Patterns} was stopped before it was done: {Unhandled} event(s) were not handled. Allow it a longer " +
+        "DrainTimeout (and a host a longer shutdown timeout), or have it heed its cancellation token.")]
+    public static partial void HandlerStopped(ILogger logger, string handler, string patterns, long unhandled);
+
+    [LoggerMessage(9, LogLevel.Debug,
+        "The handler {Handler} of {Patterns} failed on {EventCount} event(s), first a {EventType} on {Topic}, in attempt {Attempt}; it is " +
+        "tried again in {Delay}.")]
+    public static partial void HandlerRetries(
+        ILogger logger, Exception exception, string handler, string patterns, int eventCount, string eventType, string topic, int attempt, TimeSpan delay);
 }

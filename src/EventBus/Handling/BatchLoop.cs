@@ -1,55 +1,76 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using EventBus.Delivery;
 
 namespace EventBus.Handling;
 
 /// <summary>Gathers events, in order, and hands them over when there are enough, or the oldest has waited long enough, or none will come.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "The token source has no timer, and may be cancelled after the end.")]
 internal sealed class BatchLoop<TEvent>(
     ActivityMonitor activity, SubscriberChannel<TEvent> channel, HandlerCall<TEvent> call, HandlerOptions options)
     : HandlerLoop<TEvent>(activity, channel, call, options)
     where TEvent : notnull
 {
+    /// <summary>The batch that is being gathered or handled. Only the loop touches it.</summary>
+    private readonly List<Envelope<TEvent>> _gathered = [];
+
+    /// <summary>Cancelled when a batch is to be handed over as it is.</summary>
+    private readonly CancellationTokenSource _hurry = new();
+
+    /// <summary>The spans that published the batch; null if none was traced.</summary>
+    private List<ActivityLink>? _publishers;
+
+    /// <summary>The size of the batch, for others to read.</summary>
+    private volatile int _inHand;
+
+    protected override int InHand => _inHand;
+
     protected override async Task RunLoopAsync()
     {
-        List<Envelope<TEvent>> gathered = [];
-        Task<bool> more = MoreAsync();
+        Task<bool> more = MoreAsync().AsTask();
         while (await more.ConfigureAwait(false))
         {
             BeginBusy();
-            if (Channel.TryTake(hold: false, out Taken<TEvent> first))
+            if (TryGather(out Taken<TEvent> first))
             {
-                gathered.Add(first.Envelope);
-                more = await GatherAsync(gathered).ConfigureAwait(false);
+                more = await GatherAsync().ConfigureAwait(false);
                 if (Stopping.IsCancellationRequested)
-                    AddLeft(gathered.Count);
+                    AddLeft(_gathered.Count);
                 else
-                    await HandleAsync(first, [.. gathered]).ConfigureAwait(false);
-                gathered.Clear();
+                    await HandleAsync(first, [.. _gathered], _publishers).ConfigureAwait(false);
+                _gathered.Clear();
+                _publishers = null;
+                _inHand = 0;
             }
             else
             {
-                more = MoreAsync();
+                more = MoreAsync().AsTask();
             }
 
             EndBusy();
         }
     }
 
+    protected override void Hurry() => _hurry.Cancel();
+
     /// <summary>Adds events until the batch is full or due, and returns the wait for those after it.</summary>
-    private async Task<Task<bool>> GatherAsync(List<Envelope<TEvent>> gathered)
+    private async Task<Task<bool>> GatherAsync()
     {
-        CancellationTokenSource full = CancellationTokenSource.CreateLinkedTokenSource(Stopping);
+        using CancellationTokenSource full = CancellationTokenSource.CreateLinkedTokenSource(Stopping, _hurry.Token);
         Task due = Task.Delay(Options.MaxBatchDelay, Owner.TimeProvider, full.Token);
-        Task<bool> more = MoreAsync();
+        Task<bool> more = MoreAsync().AsTask();
         while (true)
         {
-            while (gathered.Count < Options.MaxBatchSize && Channel.TryTake(hold: false, out Taken<TEvent> next))
-                gathered.Add(next.Envelope);
-            if (gathered.Count == Options.MaxBatchSize || due.IsCompleted)
+            while (_gathered.Count < Options.MaxBatchSize && TryGather(out _))
+            {
+            }
+
+            if (_gathered.Count == Options.MaxBatchSize || due.IsCompleted)
                 break;
 
             // The wait is kept when the batch is due first: it is then the one for the next batch.
             if (more.IsCompleted)
-                more = MoreAsync();
+                more = MoreAsync().AsTask();
             if (!more.IsCompleted)
                 await Task.WhenAny(more, due).ConfigureAwait(false);
             if (more.IsCompleted && !await more.ConfigureAwait(false))
@@ -57,20 +78,17 @@ internal sealed class BatchLoop<TEvent>(
         }
 
         await full.CancelAsync().ConfigureAwait(false);
-        full.Dispose();
-        return more.IsCompleted ? MoreAsync() : more;
+        return more.IsCompleted ? MoreAsync().AsTask() : more;
     }
 
-    /// <summary>Waits for events; false when there will be none, for whatever reason.</summary>
-    private async Task<bool> MoreAsync()
+    private bool TryGather(out Taken<TEvent> taken)
     {
-        try
-        {
-            return await Channel.WaitToReadAsync(this, CancellationToken.None).ConfigureAwait(false);
-        }
-        catch (SubscriptionOverflowException)
-        {
+        if (!Channel.TryTake(hold: false, out taken))
             return false;
-        }
+        _gathered.Add(taken.Envelope);
+        if (taken.Origin is TracedOrigin traced)
+            (_publishers ??= []).Add(new ActivityLink(traced.Publisher));
+        _inHand = _gathered.Count;
+        return true;
     }
 }

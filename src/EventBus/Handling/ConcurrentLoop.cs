@@ -30,28 +30,32 @@ internal sealed class ConcurrentLoop<TEvent>(
         {
             // One worker is always claimed before an event is taken, so that what cannot be handled yet stays in the channel.
             await workers.WaitAsync().ConfigureAwait(false);
-            while (true)
-            {
-                BeginBusy();
-                if (!Channel.TryTake(_isOrdered, out Taken<TEvent> taken))
-                    break;
-                if (_isOrdered && TryHoldBack(taken))
-                {
-                    EndBusy();
-                    continue;
-                }
-
-                _ = WorkAsync(taken, workers);
-                await workers.WaitAsync().ConfigureAwait(false);
-            }
-
-            EndBusy();
+            await DispatchAsync(workers).ConfigureAwait(false);
             workers.Release();
         }
-        while (await Channel.WaitToReadAsync(this, CancellationToken.None).ConfigureAwait(false));
+        while (await MoreAsync().ConfigureAwait(false));
 
+        // The end is not reached before the last worker is done.
         for (int i = 0; i < Options.MaxConcurrency; i++)
             await workers.WaitAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Hands out what is in the channel, with one worker claimed before and after.</summary>
+    private async Task DispatchAsync(SemaphoreSlim workers)
+    {
+        BeginBusy();
+        while (Channel.TryTake(_isOrdered, out Taken<TEvent> taken))
+        {
+            if (_isOrdered && TryHoldBack(taken))
+                continue;
+
+            // What was begun is ended by the worker.
+            _ = WorkAsync(taken, workers);
+            await workers.WaitAsync().ConfigureAwait(false);
+            BeginBusy();
+        }
+
+        EndBusy();
     }
 
     private async Task WorkAsync(Taken<TEvent> taken, SemaphoreSlim workers)

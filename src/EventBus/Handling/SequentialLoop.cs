@@ -25,6 +25,6 @@ internal sealed class SequentialLoop<TEvent>(
 
             EndBusy();
         }
-        while (await Channel.WaitToReadAsync(this, CancellationToken.None).ConfigureAwait(false));
+        while (await MoreAsync().ConfigureAwait(false));
     }
 }

@@ -5,19 +5,25 @@ using Microsoft.Extensions.Logging;
 namespace EventBus.Routing;
 
 /// <summary>Acts on what channels tell: takes them out of routes, and reports what went wrong in them.</summary>
-/// <remarks>Called by any thread with no lock held. Its only state is an interlocked count.</remarks>
+/// <remarks>
+/// Called by any thread with no lock held. Its only state is an interlocked count, and how much was logged of what load could repeat
+/// without end.
+/// </remarks>
 internal sealed class ChannelWatcher : IChannelOwner
 {
     private readonly TopicRegistry _registry;
     private readonly EventRouter _router;
-    private readonly ILogger _logger;
+    private readonly LogThrottle _laggingLog;
+    private readonly LogThrottle _abandonedLog;
     private long _handlerFailures;
 
     public ChannelWatcher(TopicRegistry registry, EventRouter router, BusTelemetry telemetry, TimeProvider timeProvider, ILogger logger)
     {
         _registry = registry;
         _router = router;
-        _logger = logger;
+        Logger = logger;
+        _laggingLog = new LogThrottle(timeProvider, n => Log.SubscribersLaggingSuppressed(logger, n, LogThrottle.Interval));
+        _abandonedLog = new LogThrottle(timeProvider, n => Log.SubscriptionsAbandonedSuppressed(logger, n, LogThrottle.Interval));
         Telemetry = telemetry;
         TimeProvider = timeProvider;
     }
@@ -25,6 +31,8 @@ internal sealed class ChannelWatcher : IChannelOwner
     public TimeProvider TimeProvider { get; }
 
     public BusTelemetry Telemetry { get; }
+
+    public ILogger Logger { get; }
 
     /// <summary>Events and batches that handlers gave up on.</summary>
     public long HandlerFailures => Interlocked.Read(ref _handlerFailures);
@@ -40,10 +48,10 @@ internal sealed class ChannelWatcher : IChannelOwner
             static state =>
             {
                 (ChannelWatcher watcher, SubscriberChannel channel) = state;
-                if (channel.End(ChannelEnd.Left))
+                if (channel.End(ChannelEnd.Left) && watcher._abandonedLog.TryPass())
                 {
                     Log.SubscriptionAbandoned(
-                        watcher._logger, channel.Profile.ToString(), channel.Profile.CallerFile, channel.Profile.CallerLine);
+                        watcher.Logger, channel.Profile.ToString(), channel.Profile.CallerFile, channel.Profile.CallerLine);
                 }
             },
             (this, channel),
@@ -51,7 +59,7 @@ internal sealed class ChannelWatcher : IChannelOwner
     }
 
     public void ObserverFailed(SubscriberChannel channel, Exception exception) =>
-        Log.ObserverFailed(_logger, exception, channel.Profile.ToString());
+        Log.ObserverFailed(Logger, exception, channel.Profile.ToString());
 
     public void Lost(in Loss loss)
     {
@@ -59,7 +67,9 @@ internal sealed class ChannelWatcher : IChannelOwner
         Telemetry.Dropped(profile.Tags, loss.Count);
         if (!loss.BeginsEpisode || loss.Topic.IsOwn)
             return;
-        Log.SubscriberLagging(_logger, profile.Id, profile.ToString(), profile.Capacity, profile.Overflow, loss.Dropped);
+        if (_laggingLog.TryPass())
+            Log.SubscriberLagging(Logger, profile.Id, profile.ToString(), profile.Capacity, profile.Overflow, loss.Dropped);
+
         _router.PublishOwn(
             BusEvent.LaggingTopic,
             new BusEvent.SubscriberLagging(
@@ -69,12 +79,10 @@ internal sealed class ChannelWatcher : IChannelOwner
     public void HandlerFailed(
         SubscriberChannel channel, string handler, EventOrigin origin, Type eventType, int eventCount, int attempts, Exception exception)
     {
-        SubscriberProfile profile = channel.Profile;
-        Log.HandlerFailed(_logger, exception, handler, profile.ToString(), eventCount, eventType.ToString(), origin.Topic, attempts);
-
         // A handler of the bus's own events that fails is only logged, or it might go on for ever.
         if (origin.IsOwn)
             return;
+        SubscriberProfile profile = channel.Profile;
         Interlocked.Increment(ref _handlerFailures);
         _router.PublishOwn(
             BusEvent.FailuresTopic,
