@@ -60,13 +60,11 @@ internal struct SlotBuffer<TEvent>
         return ref slots[index];
     }
 
-    public void RemoveFirst(out Slot<TEvent> slot)
+    public void RemoveFirst()
     {
         Debug.Assert(_count > 0, "nothing is queued");
         Slot<TEvent>[] slots = _slots!;
-        ref Slot<TEvent> first = ref slots[_head];
-        slot = first;
-        first = default;
+        slots[_head] = default;
         _head = (_head + 1) & (slots.Length - 1);
         _count--;
         if (_count == 0 || ++_reads == RoundReads)

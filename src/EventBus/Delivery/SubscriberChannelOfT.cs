@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 
 namespace EventBus.Delivery;
@@ -86,29 +87,14 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
     }
 
     /// <summary>Takes the next event.</summary>
-    public bool TryRead(out Envelope<TEvent> envelope)
-    {
-        if (!TryTake(hold: false, out Slot<TEvent> slot, out long missed, out _))
-        {
-            envelope = default;
-            return false;
-        }
-
-        envelope = slot.ToEnvelope(missed);
-        return true;
-    }
+    public bool TryRead(out Envelope<TEvent> envelope) => TryTake(hold: false, out envelope, out _, out _);
 
     /// <summary>Takes the next event for a handler, that may hold it back: then it still takes up its room.</summary>
     public bool TryTake(bool hold, out Taken<TEvent> taken)
     {
-        if (!TryTake(hold, out Slot<TEvent> slot, out long missed, out bool isReplayed))
-        {
-            taken = default;
-            return false;
-        }
-
-        taken = new Taken<TEvent>(slot.ToEnvelope(missed), slot.Origin, isReplayed);
-        return true;
+        bool isTaken = TryTake(hold, out Envelope<TEvent> envelope, out EventOrigin? origin, out bool isReplayed);
+        taken = new Taken<TEvent>(envelope, origin!, isReplayed);
+        return isTaken;
     }
 
     /// <summary>Looks at the next event without taking it.</summary>
@@ -217,26 +203,31 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         return own;
     }
 
-    private bool TryTake(bool hold, out Slot<TEvent> slot, out long missed, out bool isReplayed)
+    /// <remarks>The envelope is made straight from the slot: an event is copied once on its way out.</remarks>
+    private bool TryTake(
+        bool hold, out Envelope<TEvent> envelope, [NotNullWhen(true)] out EventOrigin? origin, out bool isReplayed)
     {
         WriteWait? served = null;
         bool finished;
         using (ChannelGate.Enter())
         {
             isReplayed = _replay is not null;
-            missed = 0;
             if (_replay is not null)
             {
-                _replay.Read(out slot);
+                _replay.Read(out Slot<TEvent> replayed);
                 if (_replay.Remaining == 0)
                     _replay = null;
                 _heldReplay += hold ? 1 : 0;
+                origin = replayed.Origin;
+                envelope = replayed.ToEnvelope(missed: 0);
             }
             else if (_queue.Count > 0)
             {
-                _queue.RemoveFirst(out slot);
-                missed = slot.Ordinal - _lastRead - 1;
-                _lastRead = slot.Ordinal;
+                ref readonly Slot<TEvent> first = ref _queue[0];
+                origin = first.Origin;
+                envelope = first.ToEnvelope(first.Ordinal - _lastRead - 1);
+                _lastRead = first.Ordinal;
+                _queue.RemoveFirst();
                 if (hold)
                     _held++;
                 else
@@ -244,14 +235,15 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
             }
             else
             {
-                slot = default;
+                origin = null;
+                envelope = default;
                 return false;
             }
 
             // Reading replay does not make room, but it shows that the subscriber is alive.
             _isStalled = false;
             if (!hold)
-                LockedCountDelivered(slot.Origin);
+                LockedCountDelivered(origin);
             if (_queue.Count == 0 && _held == 0)
                 LockedEndEpisode();
             finished = LockedTryFinish();
@@ -261,7 +253,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         if (finished)
             AfterFinish();
         if (!hold)
-            Owner.Telemetry.Consumed(Profile.Tags, slot.PublishedAtTicks, Owner.TimeProvider);
+            Owner.Telemetry.Consumed(Profile.Tags, envelope.PublishedAtTicks, Owner.TimeProvider);
         return true;
     }
 
@@ -279,8 +271,8 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
 
             // A handler may hold back all there is, and leave nothing to evict.
             case OverflowPolicy.DropOldest when _queue.Count > 0:
-                _queue.RemoveFirst(out Slot<TEvent> oldest);
-                fanOut.Add(LockedLose(origin, oldest.Origin.IsOwn));
+                fanOut.Add(LockedLose(origin, _queue[0].Origin.IsOwn));
+                _queue.RemoveFirst();
                 Enqueue(@event, ordinal, in fanOut.Stamp);
                 break;
 
