@@ -45,4 +45,22 @@ internal static partial class Log
         "tried again in {Delay}.")]
     public static partial void HandlerRetries(
         ILogger logger, Exception exception, string handler, string patterns, int eventCount, string eventType, string topic, int attempt, TimeSpan delay);
+
+    [LoggerMessage(20, LogLevel.Error,
+        "The store of {EventType} failed on a batch of {EventCount} at attempt {Attempt}; it will be tried again. {Buffered} event(s) are " +
+        "buffered. Further failures of this batch are logged ever more rarely.")]
+    public static partial void StoreFailed(
+        ILogger logger, Exception exception, string eventType, int eventCount, int attempt, int buffered);
+
+    [LoggerMessage(21, LogLevel.Information, "The store of {EventType} took the batch at attempt {Attempt}.")]
+    public static partial void StoreRecovered(ILogger logger, string eventType, int attempt);
+
+    [LoggerMessage(22, LogLevel.Error,
+        "{EventCount} event(s) of {EventType} were not stored within the drain time-out of {DrainTimeout} and are lost; none of them was " +
+        "broadcast. The store was busy with {BeingStored} of them, and may have stored those.")]
+    public static partial void WriteBehindLost(
+        ILogger logger, string eventType, int eventCount, TimeSpan drainTimeout, int beingStored);
+
+    [LoggerMessage(23, LogLevel.Error, "{EventCount} event(s) of {EventType} were stored, but the publisher threw when they were broadcast.")]
+    public static partial void BroadcastFailed(ILogger logger, Exception exception, string eventType, int eventCount);
 }

@@ -1,0 +1,31 @@
+namespace EventBus.Handling;
+
+/// <summary>One event that waits for room in a write-behind's buffer.</summary>
+/// <remarks>
+/// It stands in the buffer's line until it is admitted, its token is cancelled or the buffer is closed. Whoever takes it out of
+/// the line, under the buffer's lock, is the one that ends it: so it ends exactly once. Its continuations never run inline, so it
+/// may be ended under the lock.
+/// </remarks>
+internal sealed class RoomWait<TEvent>(WriteBehindBuffer<TEvent> buffer, BufferedEvent<TEvent> buffered)
+    : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
+    where TEvent : notnull
+{
+    public BufferedEvent<TEvent> Buffered { get; } = buffered;
+
+    /// <summary>Its place in the line; null once it was taken out. Belongs to the buffer's lock.</summary>
+    public LinkedListNode<RoomWait<TEvent>>? Place { get; set; }
+
+    /// <summary>Ends with the event buffered, or with an exception and the event not buffered.</summary>
+    public async ValueTask WaitAsync(CancellationToken cancellationToken)
+    {
+        // Registered after it stands in the line, with no lock held: a token that is cancelled by now runs the callback here.
+        using (cancellationToken.UnsafeRegister(static (state, token) => ((RoomWait<TEvent>)state!).Cancel(token), this))
+            await Task.ConfigureAwait(false);
+    }
+
+    private void Cancel(CancellationToken cancellationToken)
+    {
+        if (buffer.TryLeaveLine(this))
+            SetCanceled(cancellationToken);
+    }
+}

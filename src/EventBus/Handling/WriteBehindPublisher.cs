@@ -1,0 +1,308 @@
+using System.Diagnostics.CodeAnalysis;
+using EventBus.Diagnostics;
+using EventBus.Handling;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace EventBus;
+
+/// <summary>
+/// Publishes events only after they were stored: they gather in memory, a store appends them in batches, and then they are broadcast.
+/// For events that must be found again after they were seen; publish those that need not be (progress) directly.
+/// </summary>
+/// <typeparam name="TEvent">Which events. Each is stored and broadcast as what it is at run time.</typeparam>
+/// <remarks>
+/// <para>
+/// All members are safe to use from any number of threads. Events are stored and broadcast in the order in which they were published,
+/// over all topics: when one call returned, or its task completed, before the next began, the store and every subscription see
+/// the two in that order.
+/// </para>
+/// <para>
+/// A store that fails loses nothing while the process lives: the same batch is tried again every
+/// <see cref="WriteBehindOptions.RetryDelay"/>, and what comes after it waits in the buffer. Storing is at-least-once; see
+/// <see cref="BufferedEvent{TEvent}.Id"/>. Broadcasting is by <see cref="IEventPublisher.Publish"/>, so a slow subscriber does
+/// not hold up the store. What a process that dies had buffered is lost: it was neither stored nor broadcast.
+/// </para>
+/// </remarks>
+// _buffer has its own lock and everything that changes. The rest is set in the constructor, but for _disposal, which _gate guards.
+// The store and the publisher are called by the pump alone, of which the buffer allows one at a time, and with no lock held.
+[SuppressMessage("Design", "CA1001", Justification = "The token sources have no timers, and the store may use the token after the end.")]
+public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, IDisposable
+    where TEvent : notnull
+{
+    private readonly Lock _gate = new();
+    private readonly IEventPublisher _publisher;
+    private readonly IEventStore<TEvent> _store;
+    private readonly WriteBehindOptions _options;
+    private readonly TimeProvider _timeProvider;
+    private readonly ILogger _logger;
+    private readonly ActivityMonitor? _activity;
+    private readonly WriteBehindBuffer<TEvent> _buffer;
+    private readonly ITimer _timer;
+
+    /// <summary>Cancelled when disposal begins: cuts a retry delay short.</summary>
+    private readonly CancellationTokenSource _closing = new();
+
+    /// <summary>Cancelled when the time for draining is over.</summary>
+    private readonly CancellationTokenSource _givingUp = new();
+    private Task? _disposal;
+
+    /// <summary>How much of the time for draining a stopping host has used up in vain; interlocked.</summary>
+    private long _spentTicks;
+
+    /// <summary>Creates a publisher.</summary>
+    /// <param name="publisher">What the events are broadcast by, once they are stored.</param>
+    /// <param name="store">What stores them. It is not disposed.</param>
+    /// <param name="options">How to buffer and drain; null: the defaults.</param>
+    /// <param name="timeProvider">What all time is taken from; null: the bus's, if <paramref name="publisher"/> is one, or the system's.</param>
+    /// <param name="loggerFactory">Where failures of the store and losses are logged to; null: nowhere.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names all that are.</exception>
+    public WriteBehindPublisher(
+        IEventPublisher publisher,
+        IEventStore<TEvent> store,
+        WriteBehindOptions? options = null,
+        TimeProvider? timeProvider = null,
+        ILoggerFactory? loggerFactory = null)
+    {
+        ArgumentNullException.ThrowIfNull(publisher);
+        ArgumentNullException.ThrowIfNull(store);
+        _options = (options ?? new WriteBehindOptions()).Copy();
+        _options.Validate(nameof(options));
+        InProcessEventBus? bus = publisher as InProcessEventBus;
+        _publisher = publisher;
+        _store = store;
+        _timeProvider = timeProvider ?? bus?.TimeProvider ?? TimeProvider.System;
+        _logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger("EventBus");
+        _buffer = new WriteBehindBuffer<TEvent>(_options);
+        EventIds.StartFrom(_timeProvider.GetUtcNow());
+
+        // The store and the publisher must not inherit the span or the locals of whoever happened to create this.
+        using (ExecutionContext.IsFlowSuppressed() ? default(AsyncFlowControl?) : ExecutionContext.SuppressFlow())
+        {
+            _timer = _timeProvider.CreateTimer(
+                static state => ((WriteBehindPublisher<TEvent>)state!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+
+        _activity = bus?.Activity;
+        _activity?.Add(this);
+    }
+
+    /// <summary>The number of events buffered: published, and not yet stored and broadcast.</summary>
+    public int Count => _buffer.Held;
+
+    long IActivity.Accepted => _buffer.Accepted;
+
+    bool IActivity.IsIdle => _buffer.Held == 0;
+
+    private TimeSpan TimeLeft =>
+        TimeSpan.FromTicks(Math.Max(0, _options.DrainTimeout.Ticks - Interlocked.Read(ref _spentTicks)));
+
+    string IActivity.Describe() => $"write-behind of {typeof(TEvent).Name}: {_buffer.Held} buffered";
+
+    /// <summary>Buffers an event, to be stored and then broadcast. It never waits.</summary>
+    /// <param name="topic">The topic; see <see cref="Topic"/> for what is allowed.</param>
+    /// <param name="event">The event. Treat it as immutable.</param>
+    /// <returns>False if it was refused, because the buffer is full or this was disposed.</returns>
+    /// <exception cref="ArgumentException"><paramref name="topic"/> is no topic, or the bus's own (<c>$…</c>).</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="topic"/> or <paramref name="event"/> is null.</exception>
+    public bool Publish(string topic, TEvent @event)
+    {
+        ThrowIfInvalid(topic, @event);
+        if (!_buffer.TryAdd(topic, @event, _timeProvider.GetUtcNow(), out WriteBehindWork work))
+            return false;
+        Do(work);
+        return true;
+    }
+
+    /// <summary>Buffers an event, and waits for room if the buffer is full: first come, first served.</summary>
+    /// <param name="topic">The topic; see <see cref="Topic"/> for what is allowed.</param>
+    /// <param name="event">The event. Treat it as immutable.</param>
+    /// <param name="cancellationToken">Cancels the waiting; the event is then not published.</param>
+    /// <returns>A task that ends when the event is buffered, not when it is stored: see <see cref="FlushAsync"/>.</returns>
+    /// <remarks>While anyone waits, the buffer is full to everyone else.</remarks>
+    /// <exception cref="ArgumentException"><paramref name="topic"/> is no topic, or the bus's own (<c>$…</c>).</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="topic"/> or <paramref name="event"/> is null.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">This was disposed, before the call or while it waited; the event is not published.</exception>
+    public ValueTask PublishAsync(string topic, TEvent @event, CancellationToken cancellationToken = default)
+    {
+        ThrowIfInvalid(topic, @event);
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled(cancellationToken);
+        if (!_buffer.TryAddOrWait(topic, @event, _timeProvider.GetUtcNow(), out RoomWait<TEvent>? wait, out WriteBehindWork work))
+            return ValueTask.FromException(WriteBehindBuffer<TEvent>.RefusalException());
+        Do(work);
+        return wait is null ? default : wait.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>
+    /// Has everything that was published before stored and broadcast, without waiting for the interval; a <see cref="PublishAsync"/> that
+    /// began before and still waits for room included.
+    /// </summary>
+    /// <param name="cancellationToken">Cancels the waiting, not the flush.</param>
+    /// <returns>A task that ends when all of it is stored and broadcast. While the store fails, that is not the case.</returns>
+    /// <remarks>The store must not wait for this: it would wait for itself.</remarks>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">This was disposed and could not store everything.</exception>
+    public async ValueTask FlushAsync(CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        Task flushed = _buffer.Flush(out WriteBehindWork work);
+        Do(work);
+        await flushed.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Takes no more events, turns away who waits for room, and has the rest stored and broadcast within
+    /// <see cref="WriteBehindOptions.DrainTimeout"/>; what was not stored by then is lost, and its number is logged.
+    /// </summary>
+    /// <returns>A task that ends when everything is broadcast, or the time is over. A store that ignores its token is not waited for.</returns>
+    public ValueTask DisposeAsync() => new(DrainOnceAsync());
+
+    /// <summary>Does what <see cref="DisposeAsync"/> does, without waiting for it: the rest is stored and broadcast in the background.</summary>
+    public void Dispose() => _ = DrainOnceAsync();
+
+    /// <summary>Flushes before handlers stop. What is published afterwards, and what the store did not take, is left to disposal.</summary>
+    async Task IActivity.FlushAsync(CancellationToken cancellationToken)
+    {
+        long started = _timeProvider.GetTimestamp();
+        Task flushed = _buffer.Flush(out WriteBehindWork work);
+        Do(work);
+        await flushed.WaitAsync(TimeLeft, _timeProvider, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+        // With a store that is down, stopping and disposing together take the time for draining once, not twice.
+        if (!flushed.IsCompletedSuccessfully)
+            Interlocked.Add(ref _spentTicks, _timeProvider.GetElapsedTime(started).Ticks);
+    }
+
+    private static void ThrowIfInvalid(string topic, TEvent @event)
+    {
+        TopicRules.ThrowIfNotPublishable(topic);
+        if (@event is null)
+            throw new ArgumentNullException(nameof(@event));
+    }
+
+    private Task DrainOnceAsync()
+    {
+        TaskCompletionSource disposal;
+        lock (_gate)
+        {
+            if (_disposal is not null)
+                return _disposal;
+            disposal = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _disposal = disposal.Task;
+        }
+
+        _ = DrainAsync(disposal);
+        return disposal.Task;
+    }
+
+    private async Task DrainAsync(TaskCompletionSource disposal)
+    {
+        Do(_buffer.Close());
+
+        // Not Cancel: what waits for the token goes on with calling the store, and must not do so on the stack of who disposes.
+        _ = _closing.CancelAsync();
+        try
+        {
+            await _buffer.Drained.WaitAsync(TimeLeft, _timeProvider).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            int lost = _buffer.Abandon(out int beingStored);
+            _ = _givingUp.CancelAsync();
+            if (lost > 0)
+                Log.WriteBehindLost(_logger, typeof(TEvent).Name, lost, _options.DrainTimeout, beingStored);
+
+            // A batch that is being broadcast is stored, and done in a moment.
+            await _buffer.Drained.ConfigureAwait(false);
+        }
+
+        // Not DisposeAsync: it waits for a running callback, which may be one that a store blocks.
+        _timer.Dispose();
+        _activity?.Remove(this);
+        disposal.SetResult();
+    }
+
+    /// <summary>Does what the buffer asked for, with no lock held.</summary>
+    private void Do(WriteBehindWork work)
+    {
+        // Only who was asked to starts it, and nobody is asked again before it went off: so starts never overtake each other.
+        if (work.HasFlag(WriteBehindWork.StartTimer))
+            _timer.Change(_options.FlushInterval, Timeout.InfiniteTimeSpan);
+        if (work.HasFlag(WriteBehindWork.StartPump))
+            ThreadPool.UnsafeQueueUserWorkItem(static publisher => _ = publisher.PumpAsync(), this, preferLocal: false);
+    }
+
+    private void OnTimer()
+    {
+        if (_buffer.BecomeDue().HasFlag(WriteBehindWork.StartPump))
+            _ = PumpAsync();
+    }
+
+    /// <summary>Stores and broadcasts, batch after batch, for as long as anything is due.</summary>
+    private async Task PumpAsync()
+    {
+        while (_buffer.TryTakeBatch(out BufferedEvent<TEvent>[]? batch))
+        {
+            if (!await TryStoreAsync(batch).ConfigureAwait(false) || !_buffer.TryBeginBroadcast())
+                return;
+            Broadcast(batch);
+            Do(_buffer.Settle());
+            if (_buffer.Held == 0)
+                _activity?.TurnedIdle();
+        }
+    }
+
+    /// <summary>Hands a batch to the store until it succeeds; false if it was given up.</summary>
+    private async ValueTask<bool> TryStoreAsync(BufferedEvent<TEvent>[] batch)
+    {
+        for (int attempt = 1; !_givingUp.IsCancellationRequested; attempt++)
+        {
+            try
+            {
+                await _store.AppendAsync(batch, _givingUp.Token).ConfigureAwait(false);
+                if (attempt > 1)
+                    Log.StoreRecovered(_logger, typeof(TEvent).Name, attempt);
+                return true;
+            }
+            catch (Exception) when (_givingUp.IsCancellationRequested)
+            {
+                return false;
+            }
+            catch (Exception exception)
+            {
+                // Ever more rarely, so that a store that is down for hours does not fill the log.
+                if (int.IsPow2(attempt))
+                    Log.StoreFailed(_logger, exception, typeof(TEvent).Name, batch.Length, attempt, _buffer.Held);
+            }
+
+            CancellationToken cut = _closing.IsCancellationRequested ? _givingUp.Token : _closing.Token;
+            await Task.Delay(_options.RetryDelay, _timeProvider, cut).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        return false;
+    }
+
+    private void Broadcast(BufferedEvent<TEvent>[] batch)
+    {
+        int failures = 0;
+        Exception? first = null;
+        foreach (BufferedEvent<TEvent> buffered in batch)
+        {
+            try
+            {
+                _publisher.Publish(buffered.Topic, buffered.Event);
+            }
+            catch (Exception exception)
+            {
+                // The bus throws nothing here, but another publisher may. The event is stored, and those after it are to be heard of.
+                failures++;
+                first ??= exception;
+            }
+        }
+
+        if (first is not null)
+            Log.BroadcastFailed(_logger, first, typeof(TEvent).Name, failures);
+    }
+}
