@@ -102,6 +102,21 @@ internal sealed class ActivityMonitor
         }
     }
 
+    /// <summary>Ends at the first moment at which all of several buses are idle, whose handlers may publish to each other's bus.</summary>
+    public static async Task WhenAllIdleAsync(IReadOnlyCollection<ActivityMonitor> monitors, CancellationToken cancellationToken)
+    {
+        // The same two rounds as within one bus. Whoever was busy is awaited before the next try, so this does not spin.
+        long? before, after;
+        do
+        {
+            foreach (ActivityMonitor monitor in monitors)
+                await monitor.WhenIdleAsync(cancellationToken).ConfigureAwait(false);
+            before = AcceptedIfIdle(monitors);
+            after = AcceptedIfIdle(monitors);
+        }
+        while (before is null || before != after);
+    }
+
     /// <summary>To be called by an activity after it turned idle, with no lock held.</summary>
     public void TurnedIdle()
     {
@@ -114,31 +129,38 @@ internal sealed class ActivityMonitor
     {
         lock (_gate)
         {
-            if (_waiters.Count == 0)
+            // Whoever accepts something between the rounds turns idle after it, and has this looked at again.
+            if (_waiters.Count == 0 || LockedAcceptedIfIdle() is not { } before || LockedAcceptedIfIdle() != before)
                 return;
-            long before = 0, after = 0;
-            foreach (IActivity activity in _activities)
-            {
-                before += activity.Accepted;
-                if (!activity.IsIdle)
-                    return;
-            }
-
-            foreach (IActivity activity in _activities)
-            {
-                after += activity.Accepted;
-                if (!activity.IsIdle)
-                    return;
-            }
-
-            if (before != after)
-            {
-                // Whoever accepted something turns idle after it, and has this looked at again.
-                return;
-            }
 
             foreach (TaskCompletionSource waiter in _waiters)
                 waiter.TrySetResult();
         }
+    }
+
+    private static long? AcceptedIfIdle(IReadOnlyCollection<ActivityMonitor> monitors)
+    {
+        long? accepted = 0;
+        foreach (ActivityMonitor monitor in monitors)
+        {
+            lock (monitor._gate)
+                accepted += monitor.LockedAcceptedIfIdle();
+        }
+
+        return accepted;
+    }
+
+    /// <summary>One round: what was accepted so far; null if somebody is busy.</summary>
+    private long? LockedAcceptedIfIdle()
+    {
+        long accepted = 0;
+        foreach (IActivity activity in _activities)
+        {
+            accepted += activity.Accepted;
+            if (!activity.IsIdle)
+                return null;
+        }
+
+        return accepted;
     }
 }

@@ -38,6 +38,13 @@ public sealed class HandlerSubscription : Subscription, IAsyncDisposable
         return _loop.IsCurrent ? default : new ValueTask(stopped);
     }
 
+    /// <summary>Stops the handler at once because what it runs on is going away, and says what it left.</summary>
+    internal void Abort()
+    {
+        Dispose();
+        _loop.ReportUnhandled();
+    }
+
     private protected override void Dispose(bool disposing)
     {
         _loop.Stop();

@@ -3,6 +3,7 @@ using EventBus;
 using EventBus.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -41,7 +42,9 @@ public static class EventBusServiceCollectionExtensions
     /// that is not of the option's type, fail the start.
     /// </param>
     /// <returns>What registers its handlers.</returns>
-    /// <remarks>Every option can be set but <see cref="SubscriptionOptions.Replay"/>, which a default has little use for.</remarks>
+    /// <remarks>
+    /// <see cref="SubscriptionOptions.Replay"/> is written as <c>None</c>, <c>All</c>, <c>Last(100)</c> or <c>After(123)</c>.
+    /// </remarks>
     public static EventBusBuilder AddEventBus(this IServiceCollection services, IConfiguration configuration) =>
         Configure(Add(services, name: null), configuration);
 
@@ -75,6 +78,7 @@ public static class EventBusServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(services);
         services.AddOptions<EventBusOptions>(name).ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<EventBusOptions>, EventBusOptionsValidator>());
+        AddToHost(services, new BusRegistration(name));
         if (name is null)
         {
             services.TryAddSingleton(static services => Create(services, name: null));
@@ -90,6 +94,18 @@ public static class EventBusServiceCollectionExtensions
         }
 
         return new EventBusBuilder(services, name);
+    }
+
+    private static void AddToHost(IServiceCollection services, BusRegistration bus)
+    {
+        BusRegistration[] buses = [.. services.Select(d => d.IsKeyedService ? null : d.ImplementationInstance).OfType<BusRegistration>()];
+        if (buses.Contains(bus))
+            return;
+        services.AddSingleton(bus);
+
+        // First in the list is first to start and last to stop, also among services that use the same stages of a host's life.
+        if (buses.Length == 0)
+            services.Insert(0, ServiceDescriptor.Singleton<IHostedService>(provider => new EventBusHostedService(provider, services)));
     }
 
     private static InProcessEventBus Create(IServiceProvider services, string? name) => new(
@@ -110,7 +126,9 @@ public static class EventBusServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(configuration);
 
         // A misspelled option would otherwise be a default that nobody asked for.
-        builder.Services.AddOptions<EventBusOptions>(builder.Name).Bind(configuration, o => o.ErrorOnUnknownConfiguration = true);
+        builder.Services.AddOptions<EventBusOptions>(builder.Name)
+            .Bind(configuration, o => o.ErrorOnUnknownConfiguration = true)
+            .Configure(options => ConfigurationShape.Complete(options, configuration));
         return builder;
     }
 
