@@ -22,6 +22,9 @@ internal sealed class SubscriptionObservable<TEvent> : IObservable<Envelope<TEve
     /// <summary>The pump that ran last; the next one starts when it has let go of the reader.</summary>
     private Task _pump = Task.CompletedTask;
 
+    /// <summary>An event that was taken out while the last observer left: the next one gets it. Belongs to the running pump.</summary>
+    private Envelope<TEvent>? _undelivered;
+
     public SubscriptionObservable(Subscription<TEvent> subscription, SubscriberChannel<TEvent> channel)
     {
         _subscription = subscription;
@@ -67,11 +70,15 @@ internal sealed class SubscriptionObservable<TEvent> : IObservable<Envelope<TEve
         await previous.ConfigureAwait(ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.SuppressThrowing);
         try
         {
-            while (await _channel.WaitToReadAsync(_subscription, detached).ConfigureAwait(false))
+            do
             {
-                while (!detached.IsCancellationRequested && _channel.TryRead(out Envelope<TEvent> envelope))
-                    Notify(Volatile.Read(ref _observers), o => o.OnNext(envelope));
+                while (!detached.IsCancellationRequested && TryTake(out Envelope<TEvent> envelope))
+                {
+                    if (!Notify(Volatile.Read(ref _observers), o => o.OnNext(envelope)))
+                        _undelivered = envelope;
+                }
             }
+            while (await _channel.WaitToReadAsync(_subscription, detached).ConfigureAwait(false));
 
             Notify(DetachAll(), static o => o.OnCompleted());
         }
@@ -83,6 +90,15 @@ internal sealed class SubscriptionObservable<TEvent> : IObservable<Envelope<TEve
         {
             Notify(DetachAll(), o => o.OnError(overflow));
         }
+    }
+
+    private bool TryTake(out Envelope<TEvent> envelope)
+    {
+        if (_undelivered is not { } kept)
+            return _channel.TryRead(out envelope);
+        envelope = kept;
+        _undelivered = null;
+        return true;
     }
 
     /// <summary>Lets all observers go at the end, so that one who comes later is told of the end by a pump of its own.</summary>
@@ -97,12 +113,15 @@ internal sealed class SubscriptionObservable<TEvent> : IObservable<Envelope<TEve
         }
     }
 
-    private void Notify(Attachment[] attachments, Action<IObserver<Envelope<TEvent>>> call)
+    /// <returns>Whether there was anyone left to be told.</returns>
+    private bool Notify(Attachment[] attachments, Action<IObserver<Envelope<TEvent>>> call)
     {
+        bool told = false;
         foreach (Attachment attachment in attachments)
         {
             if (attachment.IsDetached)
                 continue;
+            told = true;
             try
             {
                 call(attachment.Observer);
@@ -113,6 +132,8 @@ internal sealed class SubscriptionObservable<TEvent> : IObservable<Envelope<TEve
                 _channel.Owner.ObserverFailed(_channel, exception);
             }
         }
+
+        return told;
     }
 
     private sealed class Attachment(SubscriptionObservable<TEvent> observable, IObserver<Envelope<TEvent>> observer) : IDisposable
