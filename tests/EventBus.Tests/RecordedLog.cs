@@ -16,6 +16,19 @@ internal sealed class RecordedLog : ILoggerFactory, ILogger
     /// <summary>The next line that was not awaited yet.</summary>
     public Task<LogLine> NextAsync() => _next.Reader.ReadAsync().Soon();
 
+    /// <summary>The next line, for which something is done again and again: what it takes may not be there the first time.</summary>
+    public async Task<LogLine> NextAfterAsync(Action action)
+    {
+        Task<LogLine> next = NextAsync();
+        while (!next.IsCompleted)
+        {
+            action();
+            await Task.Yield();
+        }
+
+        return await next;
+    }
+
     public ILogger CreateLogger(string categoryName) => this;
 
     public void AddProvider(ILoggerProvider provider)
