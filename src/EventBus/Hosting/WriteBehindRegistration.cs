@@ -1,0 +1,23 @@
+using Microsoft.Extensions.Options;
+
+namespace EventBus.Hosting;
+
+/// <summary>That a write-behind is registered: one for each event type of a bus.</summary>
+/// <param name="Bus">The bus's key; null for the bus without a key.</param>
+/// <param name="EventType">Its events.</param>
+/// <param name="StoreType">Its store.</param>
+internal sealed record WriteBehindRegistration(string? Bus, Type EventType, Type StoreType)
+{
+    /// <summary>The name of its options.</summary>
+    public string OptionsName => Bus is null ? $"{EventType}" : $"{EventType} on the bus \"{Bus}\"";
+}
+
+/// <summary>Checks the options of every write-behind, with one message for all that is wrong.</summary>
+internal sealed class WriteBehindOptionsValidator : IValidateOptions<WriteBehindOptions>
+{
+    public ValidateOptionsResult Validate(string? name, WriteBehindOptions options)
+    {
+        string[] failures = [.. options.Failures().Select(f => $"Options of the write-behind of {name}: {f}")];
+        return failures.Length > 0 ? ValidateOptionsResult.Fail(failures) : ValidateOptionsResult.Success;
+    }
+}
