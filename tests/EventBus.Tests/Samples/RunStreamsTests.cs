@@ -5,9 +5,9 @@ namespace EventBus.Tests.Samples;
 
 public sealed class RunStreamsTests : IDisposable
 {
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("run-streams-");
+    private readonly SampleFolder _folder = new();
 
-    public void Dispose() => _folder.Delete(recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task RunStreams_ItsOwnRepository_AddsUpAndExitsWith0()
@@ -26,7 +26,7 @@ public sealed class RunStreamsTests : IDisposable
     {
         // One much longer than history, one empty, one of a single word longer than a block, one with words cut by blocks.
         string[] texts = [Words(400_000), "", new string('x', 10_000), $"  {Words(5_000)}\r\n\tend"];
-        string[] files = [.. texts.Select((text, i) => Write($"text {i}.md", text))];
+        string[] files = [.. texts.Select((text, i) => _folder.Write($"text {i}.md", text))];
 
         SampleResult result = await SampleRunner.RunAsync("RunStreams", files);
 
@@ -45,7 +45,7 @@ public sealed class RunStreamsTests : IDisposable
     [Fact]
     public async Task RunStreams_OneEmptyFile_StillShowsEveryPart()
     {
-        SampleResult result = await SampleRunner.RunAsync("RunStreams", Write("empty.md", ""));
+        SampleResult result = await SampleRunner.RunAsync("RunStreams", _folder.Write("empty.md", ""));
 
         result.ExitCode.Should().Be(0, "{0}", string.Join('\n', result.Errors));
         NumbersOf(result, "slow reader: ").Should().Equal(2, 2);
@@ -55,7 +55,7 @@ public sealed class RunStreamsTests : IDisposable
     [Fact]
     public async Task RunStreams_MissingFile_SaysSoAndExitsWith2()
     {
-        string missing = Path.Combine(_folder.FullName, "missing.md");
+        string missing = _folder.PathOf("missing.md");
 
         SampleResult result = await SampleRunner.RunAsync("RunStreams", missing);
 
@@ -73,12 +73,5 @@ public sealed class RunStreamsTests : IDisposable
     {
         string line = result.Output.First(l => l.StartsWith(start, StringComparison.Ordinal));
         return [.. Regex.Matches(line, @"\d+").Select(m => long.Parse(m.Value, CultureInfo.InvariantCulture))];
-    }
-
-    private string Write(string name, string text)
-    {
-        string file = Path.Combine(_folder.FullName, name);
-        File.WriteAllText(file, text);
-        return file;
     }
 }

@@ -5,9 +5,6 @@ namespace EventBus.Tests.Samples;
 /// <summary>Runs a built sample as its own process, as a user does, and returns what it printed.</summary>
 internal static class SampleRunner
 {
-    /// <summary>The root of the repository.</summary>
-    public static string Repository { get; } = FindRepository();
-
     /// <summary>Runs a sample to its end.</summary>
     public static async Task<SampleResult> RunAsync(string sample, params string[] arguments)
     {
@@ -24,7 +21,7 @@ internal static class SampleRunner
     {
         ProcessStartInfo start = new(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
         {
-            WorkingDirectory = workingDirectory ?? Repository,
+            WorkingDirectory = workingDirectory ?? Repository.Root,
         };
         start.ArgumentList.Add("exec");
         start.ArgumentList.Add(FindAssembly(sample));
@@ -44,21 +41,10 @@ internal static class SampleRunner
         string[] candidates =
         [
             Path.Combine(here, $"{sample}.dll"),
-            Path.Combine(Repository, "samples", sample, "bin", configuration, framework, $"{sample}.dll"),
+            Repository.PathOf("samples", sample, "bin", configuration, framework, $"{sample}.dll"),
         ];
         return candidates.FirstOrDefault(File.Exists)
             ?? throw new FileNotFoundException($"The sample {sample} is not built; looked for {string.Join(" and ", candidates)}.");
-    }
-
-    private static string FindRepository()
-    {
-        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "EventBus.sln")))
-                return folder.FullName;
-        }
-
-        throw new DirectoryNotFoundException($"No EventBus.sln above {AppContext.BaseDirectory}.");
     }
 }
 
