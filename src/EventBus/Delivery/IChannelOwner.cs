@@ -40,5 +40,5 @@ internal interface IChannelOwner
 /// <param name="Topic">Where the event was published that this happened to, or because of.</param>
 /// <param name="Count">How many.</param>
 /// <param name="Dropped">The channel's losses so far.</param>
-/// <param name="BeginsEpisode">Whether the channel had not been losing events since it was last empty.</param>
+/// <param name="BeginsEpisode">Whether the channel had not been losing events, those of the bus itself aside, since it was last empty.</param>
 internal readonly record struct Loss(SubscriberChannel Channel, EventOrigin Topic, int Count, long Dropped, bool BeginsEpisode);

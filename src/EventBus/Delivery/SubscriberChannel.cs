@@ -43,6 +43,9 @@ internal abstract class SubscriberChannel
     /// <summary>Whether losses have been reported since the channel was last empty.</summary>
     private bool _isLagging;
 
+    /// <summary>Whether the replay is still to be attached: until then an empty channel is not finished.</summary>
+    private bool _awaitsReplay;
+
     protected SubscriberChannel(IChannelOwner owner, SubscriberProfile profile)
     {
         Owner = owner;
@@ -128,8 +131,6 @@ internal abstract class SubscriberChannel
 
     protected bool LockedIsOpen => _state == ChannelState.Open;
 
-    protected bool LockedIsFinished => _state == ChannelState.Finished;
-
     protected long LastOrdinal { get; private set; }
 
     /// <summary>Offers an event to a subscriber who wants references, or whose type the publisher did not name.</summary>
@@ -143,6 +144,15 @@ internal abstract class SubscriberChannel
             int own = Profile.ListensToOwn ? LockedOwnQueued() : 0;
             return new ChannelSnapshot(_state, LockedCount, LockedQueued - own, own, _counts, _ownCounts);
         }
+    }
+
+    /// <summary>
+    /// To be called before the channel joins, if history will be attached: it may end meanwhile, and then has not finished yet.
+    /// </summary>
+    public void AwaitReplay()
+    {
+        using (ChannelGate.Enter())
+            _awaitsReplay = true;
     }
 
     /// <summary>Ends the channel when a token is cancelled.</summary>
@@ -184,7 +194,11 @@ internal abstract class SubscriberChannel
             }
 
             if (end == ChannelEnd.Left)
+            {
+                _awaitsReplay = false;
                 LockedDiscard();
+            }
+
             readers = LockedTakeReaders();
             finished = LockedTryFinish();
         }
@@ -298,11 +312,18 @@ internal abstract class SubscriberChannel
         fanOut.AddEnded(this);
     }
 
-    /// <summary>Counts losses and says whether they begin an episode.</summary>
+    /// <summary>The replay is there. The channel may have ended before it came.</summary>
+    protected bool LockedEndStart()
+    {
+        _awaitsReplay = false;
+        return LockedTryFinish();
+    }
+
+    /// <summary>Counts losses and says whether they begin an episode. Those of the bus's own events are only counted.</summary>
     protected Loss LockedLose(EventOrigin topic, bool isOwn, int count = 1)
     {
-        bool begins = !_isLagging;
-        _isLagging = true;
+        bool begins = !_isLagging && !isOwn;
+        _isLagging |= begins;
         _counts.Dropped += count;
         if (isOwn)
             _ownCounts.Dropped += count;
@@ -348,7 +369,7 @@ internal abstract class SubscriberChannel
     /// <summary>Whether the end is reached: the caller then calls <see cref="AfterFinish"/> without the lock.</summary>
     protected bool LockedTryFinish()
     {
-        if (_state != ChannelState.Ended || LockedCount > 0)
+        if (_state != ChannelState.Ended || _awaitsReplay || LockedCount > 0)
             return false;
         _state = ChannelState.Finished;
         return true;

@@ -29,6 +29,9 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
     private int _held;
     private int _heldReplay;
 
+    /// <summary>How many of both are the bus's own.</summary>
+    private int _heldOwn;
+
     public SubscriberChannel(IChannelOwner owner, SubscriberProfile profile)
         : base(owner, profile)
     {
@@ -49,14 +52,17 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
     /// <summary>Hands over history; before the subscription is handed out.</summary>
     public void Attach(ReplayCursor<TEvent> replay)
     {
+        bool finished;
         using (ChannelGate.Enter())
         {
             Debug.Assert(_replay is null && _lastRead == 0, "replay comes first");
-
-            // The bus may have ended since the channel joined, and what has finished stays so.
-            if (replay.Remaining > 0 && !LockedIsFinished)
+            if (replay.Remaining > 0)
                 _replay = replay;
+            finished = LockedEndStart();
         }
+
+        if (finished)
+            AfterFinish();
     }
 
     public override void OfferObject(object @event, ref FanOut fanOut)
@@ -147,6 +153,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
             }
 
             _isStalled = false;
+            _heldOwn -= taken.Origin.IsOwn ? 1 : 0;
             LockedCountDelivered(taken.Origin);
             if (_queue.Count == 0 && _held == 0)
                 LockedEndEpisode();
@@ -188,12 +195,12 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         LockedCountDiscarded(LockedCount, LockedOwnQueued());
         _queue.Clear();
         _replay = null;
-        _held = _heldReplay = 0;
+        _held = _heldReplay = _heldOwn = 0;
     }
 
     protected override int LockedOwnQueued()
     {
-        int own = 0;
+        int own = _heldOwn;
         if (Profile.ListensToOwn)
         {
             for (int i = 0; i < _queue.Count; i++)
@@ -244,6 +251,8 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
             _isStalled = false;
             if (!hold)
                 LockedCountDelivered(origin);
+            else if (origin.IsOwn)
+                _heldOwn++;
             if (_queue.Count == 0 && _held == 0)
                 LockedEndEpisode();
             finished = LockedTryFinish();

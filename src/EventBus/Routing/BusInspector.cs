@@ -34,8 +34,9 @@ internal sealed class BusInspector
     public EventBusStatistics GetStatistics()
     {
         (int topics, long events) history;
+        long now = _clock.UtcTicks;
         lock (_history.Gate)
-            history = _history.Measure(_clock.UtcTicks);
+            history = _history.Measure(now);
         return _registry.Statistics() with
         {
             Published = _router.Published,

@@ -65,7 +65,7 @@ internal sealed class ChannelWatcher : IChannelOwner
     {
         SubscriberProfile profile = loss.Channel.Profile;
         Telemetry.Dropped(profile.Tags, loss.Count);
-        if (!loss.BeginsEpisode || loss.Topic.IsOwn)
+        if (!loss.BeginsEpisode)
             return;
         if (_laggingLog.TryPass())
             Log.SubscriberLagging(Logger, profile.Id, profile.ToString(), profile.Capacity, profile.Overflow, loss.Dropped);

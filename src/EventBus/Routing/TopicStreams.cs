@@ -31,8 +31,12 @@ internal sealed class TopicStreams
         }
 
         // Under the gate: an event is either in the replay or comes live, and a topic either has ended or is yet to end.
+        // The clock is asked before: it may be the user's.
         ReplayPlan? plan = null;
         bool isCompleted;
+        long now = _clock.UtcTicks;
+        if (replay.Kind != ReplayKind.None)
+            channel.AwaitReplay();
         lock (_history.Gate)
         {
             isCompleted = rule >= 0 && _history.IsCompleted(rule, onlyTopic!);
@@ -41,7 +45,7 @@ internal sealed class TopicStreams
             else
                 _registry.Join(channel);
             if (replay.Kind != ReplayKind.None)
-                plan = _history.Plan(replay, channel.Profile.Patterns, _clock.UtcTicks);
+                plan = _history.Plan(replay, channel.Profile.Patterns, now);
         }
 
         // Nobody can read before the subscription is handed out, so the replay is worked out without a lock.
@@ -100,8 +104,9 @@ internal sealed class TopicStreams
         if (rule < 0)
             return [];
         HistoryCut? cut;
+        long now = _clock.UtcTicks;
         lock (_history.Gate)
-            cut = _history.Cut(rule, topic, _clock.UtcTicks);
+            cut = _history.Cut(rule, topic, now);
         if (cut is not { } taken)
             return [];
         HistoryCursor<TEvent> cursor = new(new ReplayPlan([taken], Replay.All, IsTruncated: false));
