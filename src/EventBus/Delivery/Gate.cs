@@ -28,6 +28,23 @@ internal struct Gate
         return new Held(ref _lock);
     }
 
+    /// <summary>Enters without a scope; <see cref="Exit"/> leaves.</summary>
+    /// <remarks>For the one path every event takes: a scope's clean-up keeps values from registers. Nothing may throw before the exit.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void EnterBare()
+    {
+        bool taken = false;
+        _lock.Enter(ref taken);
+    }
+
+    /// <summary>Leaves what was entered without a scope.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Exit() => _lock.Exit(useMemoryBarrier: false);
+
+    /// <summary>Gives a scope to what was entered without one.</summary>
+    [UnscopedRef]
+    public Held Scope() => new(ref _lock);
+
     /// <summary>The gate while it is held.</summary>
     public readonly ref struct Held
     {

@@ -37,6 +37,9 @@ internal struct SlotBuffer<TEvent>
 
     public readonly int Length => _slots?.Length ?? 0;
 
+    /// <summary>Whether one more can be appended without growing.</summary>
+    public readonly bool HasSpace => _slots is not null && _count < _slots.Length;
+
     /// <summary>The slot at a distance from the oldest one.</summary>
     public readonly ref Slot<TEvent> this[int offset]
     {
@@ -48,15 +51,24 @@ internal struct SlotBuffer<TEvent>
     }
 
     /// <summary>Room for one more at the end; the caller fills it.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ref Slot<TEvent> Append()
     {
-        Slot<TEvent>[]? slots = _slots;
-        if (slots is null || _count == slots.Length)
-            slots = Grow();
-        int index = (_head + _count) & (slots.Length - 1);
-        if (++_count > _peak)
-            _peak = _count;
+        if (!HasSpace)
+            Grow();
+        return ref AppendInSpace();
+    }
+
+    /// <summary>The same where there is space: it cannot throw.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ref Slot<TEvent> AppendInSpace()
+    {
+        Debug.Assert(HasSpace, "would have to grow");
+        Slot<TEvent>[] slots = _slots!;
+        int count = _count;
+        int index = (_head + count) & (slots.Length - 1);
+        _count = ++count;
+        if (count > _peak)
+            _peak = count;
         return ref slots[index];
     }
 
@@ -80,11 +92,7 @@ internal struct SlotBuffer<TEvent>
 
     public void Clear() => this = default;
 
-    private Slot<TEvent>[] Grow()
-    {
-        Resize(_slots is null ? 4 : _slots.Length * 2);
-        return _slots!;
-    }
+    private void Grow() => Resize(_slots is null ? 4 : _slots.Length * 2);
 
     private void EndRound()
     {

@@ -68,28 +68,24 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
     public override void OfferObject(object @event, ref FanOut fanOut)
     {
         if (@event is TEvent mine)
-            Offer(mine, ref fanOut);
+            Offer(in mine, ref fanOut);
     }
 
     /// <summary>Queues an event, or does with it what the overflow policy says. Wakes nobody: <see cref="FanOut"/> does.</summary>
-    public void Offer(TEvent @event, ref FanOut fanOut)
+    public void Offer(in TEvent @event, ref FanOut fanOut)
     {
-        using (ChannelGate.Enter())
+        ChannelGate.EnterBare();
+        if (!LockedIsOpen || LockedIsFull || !_queue.HasSpace)
         {
-            if (!LockedIsOpen)
-                return;
-            fanOut.Matched++;
-            long ordinal = LockedNextOrdinal();
-            if (LockedIsFull)
-            {
-                OfferToFull(@event, ordinal, ref fanOut);
-            }
-            else
-            {
-                Enqueue(@event, ordinal, in fanOut.Stamp);
-                LockedWakeReaders(ref fanOut);
-            }
+            LockedOfferSlowly(in @event, ref fanOut);
+            return;
         }
+
+        // Nothing from here to the exit can throw.
+        fanOut.Matched++;
+        Fill(ref _queue.AppendInSpace(), in @event, LockedNextOrdinal(), in fanOut.Stamp);
+        LockedWakeReaders(ref fanOut);
+        ChannelGate.Exit();
     }
 
     /// <summary>Takes the next event.</summary>
@@ -266,6 +262,28 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         return true;
     }
 
+    /// <summary>What the common case leaves: a channel that has ended, is full, or must grow. Leaves the gate.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void LockedOfferSlowly(in TEvent @event, ref FanOut fanOut)
+    {
+        using (ChannelGate.Scope())
+        {
+            if (!LockedIsOpen)
+                return;
+            fanOut.Matched++;
+            long ordinal = LockedNextOrdinal();
+            if (LockedIsFull)
+            {
+                OfferToFull(@event, ordinal, ref fanOut);
+            }
+            else
+            {
+                Enqueue(in @event, ordinal, in fanOut.Stamp);
+                LockedWakeReaders(ref fanOut);
+            }
+        }
+    }
+
     private void OfferToFull(TEvent @event, long ordinal, ref FanOut fanOut)
     {
         EventOrigin origin = fanOut.Stamp.Origin;
@@ -282,13 +300,13 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
             case OverflowPolicy.DropOldest when _queue.Count > 0:
                 fanOut.Add(LockedLose(origin, _queue[0].Origin.IsOwn));
                 _queue.RemoveFirst();
-                Enqueue(@event, ordinal, in fanOut.Stamp);
+                Enqueue(in @event, ordinal, in fanOut.Stamp);
                 break;
 
             case OverflowPolicy.DropNewest when _queue.Count > 0:
                 fanOut.Add(LockedLose(origin, _queue[_queue.Count - 1].Origin.IsOwn));
                 _queue.RemoveLast();
-                Enqueue(@event, ordinal, in fanOut.Stamp);
+                Enqueue(in @event, ordinal, in fanOut.Stamp);
                 break;
 
             case OverflowPolicy.Close:
@@ -302,10 +320,11 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         }
     }
 
+    private void Enqueue(in TEvent @event, long ordinal, in Stamp stamp) => Fill(ref _queue.Append(), in @event, ordinal, in stamp);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Enqueue(TEvent @event, long ordinal, in Stamp stamp)
+    private static void Fill(ref Slot<TEvent> slot, in TEvent @event, long ordinal, in Stamp stamp)
     {
-        ref Slot<TEvent> slot = ref _queue.Append();
         slot.Event = @event;
         slot.Origin = stamp.Origin;
         slot.Sequence = stamp.Sequence;

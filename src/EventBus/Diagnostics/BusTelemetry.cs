@@ -86,6 +86,9 @@ internal sealed class BusTelemetry : IDisposable
         _processDuration.Record(duration.TotalSeconds, all);
     }
 
+    /// <summary>Whether someone listens to spans.</summary>
+    public static bool IsTraced => Activities.HasListeners();
+
     /// <summary>The span of a publish; null, at the cost of one check, while nobody listens.</summary>
     public static Activity? StartPublish() =>
         Activities.HasListeners()

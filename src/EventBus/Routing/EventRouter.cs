@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using EventBus.Delivery;
 using EventBus.Diagnostics;
 using EventBus.History;
@@ -38,27 +39,27 @@ internal sealed class EventRouter
     public long Refused => Interlocked.Read(ref _refused);
 
     /// <summary>Publishes without waiting.</summary>
-    public PublishResult Publish<TEvent>(string topic, TEvent @event, SubscriberChannel? except)
+    public PublishResult Publish<TEvent>(string topic, in TEvent @event, SubscriberChannel? except)
         where TEvent : notnull
     {
-        if (!TryBegin(topic, @event, out TopicRoute? route))
+        if (!TryBegin(topic, in @event, out TopicRoute? route))
             return default;
         FanOut fanOut = new(mayWait: false, _telemetry.CountsLosses);
-        Send(route, @event, except, ref fanOut);
+        Send(route, in @event, except, ref fanOut);
         return new PublishResult(fanOut.Matched, fanOut.Dropped);
     }
 
     /// <summary>Publishes, and waits for subscriptions that are full and want to be waited for.</summary>
     public ValueTask<PublishResult> PublishAsync<TEvent>(
-        string topic, TEvent @event, SubscriberChannel? except, CancellationToken cancellationToken)
+        string topic, in TEvent @event, SubscriberChannel? except, CancellationToken cancellationToken)
         where TEvent : notnull
     {
-        if (!TryBegin(topic, @event, out TopicRoute? route))
+        if (!TryBegin(topic, in @event, out TopicRoute? route))
             return default;
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<PublishResult>(cancellationToken);
         FanOut fanOut = new(mayWait: true, _telemetry.CountsLosses);
-        Send(route, @event, except, ref fanOut);
+        Send(route, in @event, except, ref fanOut);
         PublishResult result = new(fanOut.Matched, fanOut.Dropped);
         return fanOut.Pending is { } pending ? new(pending.Start(result, _timeProvider, cancellationToken)) : new(result);
     }
@@ -71,10 +72,10 @@ internal sealed class EventRouter
             return;
         TopicRoute route = _registry.GetRoute(topic.Name);
         FanOut fanOut = new(mayWait: false, _telemetry.CountsLosses);
-        Send(route, @event, except: null, ref fanOut);
+        Send(route, in @event, except: null, ref fanOut);
     }
 
-    private bool TryBegin<TEvent>(string topic, TEvent @event, [NotNullWhen(true)] out TopicRoute? route)
+    private bool TryBegin<TEvent>(string topic, in TEvent @event, [NotNullWhen(true)] out TopicRoute? route)
     {
         ArgumentNullException.ThrowIfNull(topic);
         if (@event is null)
@@ -96,17 +97,34 @@ internal sealed class EventRouter
         return !_registry.IsClosed;
     }
 
-    private void Send<TEvent>(TopicRoute route, TEvent @event, SubscriberChannel? except, ref FanOut fanOut)
+    private void Send<TEvent>(TopicRoute route, in TEvent @event, SubscriberChannel? except, ref FanOut fanOut)
         where TEvent : notnull
     {
-        using Activity? span = route.Origin.IsOwn ? null : BusTelemetry.StartPublish();
+        // Apart, because what follows a publish's span has to be cleaned up, which costs those who have none.
+        if (BusTelemetry.IsTraced && !route.Origin.IsOwn)
+            SendTraced(route, in @event, except, ref fanOut);
+        else
+            Send(route, in @event, except, route.Origin, ref fanOut);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void SendTraced<TEvent>(TopicRoute route, in TEvent @event, SubscriberChannel? except, ref FanOut fanOut)
+        where TEvent : notnull
+    {
+        using Activity? span = BusTelemetry.StartPublish();
         EventOrigin origin = span is null ? route.Origin : new TracedOrigin(route.Origin, span.Context);
+        Send(route, in @event, except, origin, ref fanOut);
+    }
+
+    private void Send<TEvent>(TopicRoute route, in TEvent @event, SubscriberChannel? except, EventOrigin origin, ref FanOut fanOut)
+        where TEvent : notnull
+    {
         if (!route.KeepsHistory)
         {
             fanOut.Stamp = new Stamp(origin, 0, _clock.UtcTicks);
-            Offer(route.Members, @event, boxed: null, except, ref fanOut);
+            Offer(route.Members, in @event, boxed: null, except, ref fanOut);
         }
-        else if (!TrySendOrdered(route, @event, except, origin, ref fanOut))
+        else if (!TrySendOrdered(route, in @event, except, origin, ref fanOut))
         {
             Interlocked.Increment(ref _refused);
             return;
@@ -123,7 +141,7 @@ internal sealed class EventRouter
 
     /// <summary>Sends on a topic with history: one lock around number, record and hand-over.</summary>
     /// <returns>False if the topic has been completed.</returns>
-    private bool TrySendOrdered<TEvent>(TopicRoute known, TEvent @event, SubscriberChannel? except, EventOrigin origin, ref FanOut fanOut)
+    private bool TrySendOrdered<TEvent>(TopicRoute known, in TEvent @event, SubscriberChannel? except, EventOrigin origin, ref FanOut fanOut)
         where TEvent : notnull
     {
         object boxed = @event;
@@ -135,12 +153,12 @@ internal sealed class EventRouter
             if (!_history.TryAppend(route.HistoryRule, boxed, origin, now, out long sequence))
                 return false;
             fanOut.Stamp = new Stamp(origin, sequence, now);
-            Offer(route.Members, @event, boxed, except, ref fanOut);
+            Offer(route.Members, in @event, boxed, except, ref fanOut);
             return true;
         }
     }
 
-    private static void Offer<TEvent>(SubscriberChannel[] members, TEvent @event, object? boxed, SubscriberChannel? except, ref FanOut fanOut)
+    private static void Offer<TEvent>(SubscriberChannel[] members, in TEvent @event, object? boxed, SubscriberChannel? except, ref FanOut fanOut)
         where TEvent : notnull
     {
         foreach (SubscriberChannel channel in members)
@@ -150,7 +168,7 @@ internal sealed class EventRouter
             if (!typeof(TEvent).IsValueType)
                 channel.OfferObject(@event, ref fanOut);
             else if (channel is SubscriberChannel<TEvent> same)
-                same.Offer(@event, ref fanOut);
+                same.Offer(in @event, ref fanOut);
             else if (!channel.StoresValues)
                 channel.OfferObject(boxed ??= @event, ref fanOut);
         }
