@@ -128,7 +128,9 @@ internal static class ApiText
     {
         if (type.EnumUnderlyingType is { } underlying)
             return [underlying.ToDisplayString(UseFormat)];
-        IEnumerable<INamedTypeSymbol> bases = type.Interfaces.OrderBy(i => i.ToDisplayString(UseFormat), StringComparer.Ordinal);
+        IEnumerable<INamedTypeSymbol> bases = type.Interfaces
+            .Where(i => i.DeclaredAccessibility == Accessibility.Public)
+            .OrderBy(i => i.ToDisplayString(UseFormat), StringComparer.Ordinal);
         if (type.BaseType is { SpecialType: not (SpecialType.System_Object or SpecialType.System_ValueType) } @base)
             bases = bases.Prepend(@base);
         return bases.Select(b => b.ToDisplayString(UseFormat));
