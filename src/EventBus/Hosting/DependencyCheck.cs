@@ -26,8 +26,6 @@ internal sealed class DependencyCheck(IServiceCollection registered, IServicePro
         Type? type = ImplementationOf(descriptor);
         if (type is null)
             return [];
-        if (type.IsAbstract)
-            return [$"{type} is abstract."];
         if (_path.Contains(type))
             return [$"{type} needs itself, by way of {string.Join(", ", _path.SkipWhile(t => t != type).Skip(1).Append(type))}."];
         _path.Add(type);
