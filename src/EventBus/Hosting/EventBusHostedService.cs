@@ -20,7 +20,7 @@ internal sealed class EventBusHostedService : IHostedLifecycleService, IDisposab
     {
         _services = services;
         _registered = registered;
-        _buses = [.. services.GetServices<BusRegistration>().Select(b => b.BusIn(services))];
+        _buses = [.. services.GetServices<BusRegistration>().Select(b => b.ResolveIn(services))];
     }
 
     public Task StartingAsync(CancellationToken cancellationToken)
