@@ -31,9 +31,9 @@ internal static class Report
             Line($"Stopped before all files were read.");
 
         EventBusStatistics statistics = services.GetRequiredService<IEventBus>().GetStatistics();
-        long lost = statistics.Dropped + statistics.Discarded;
+        long lost = statistics.Dropped + statistics.Discarded + statistics.HandlerFailures;
         if (lost > 0)
-            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{lost} events were lost; the counts above are too low."));
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{lost} events did not get through to all subscribers."));
         return lost == 0 && pool.ExecuteTask is not { IsFaulted: true };
     }
 
