@@ -78,7 +78,9 @@ internal sealed class EventRouter
     private bool TryBegin<TEvent>(string topic, in TEvent @event, [NotNullWhen(true)] out TopicRoute? route)
     {
         ArgumentNullException.ThrowIfNull(topic);
-        if (@event is null)
+
+        // Asked for references only: without optimization the comparison boxes a value.
+        if (!typeof(TEvent).IsValueType && @event is null)
             throw new ArgumentNullException(nameof(@event));
 
         // A route is only made for a valid topic, so a known one need not be checked again, but for the bus's own.
