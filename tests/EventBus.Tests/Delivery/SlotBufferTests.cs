@@ -1,0 +1,121 @@
+using EventBus.Delivery;
+
+namespace EventBus.Tests.Delivery;
+
+/// <summary>The circular buffer: grows as it fills, keeps its order, and lets go of what a burst needed.</summary>
+public sealed class SlotBufferTests
+{
+    /// <summary>The contract's: the implementation may be quicker.</summary>
+    private const int QuietRounds = 50;
+    private SlotBuffer<object> _buffer;
+    private long _appended;
+    private long _removed;
+
+    [Fact]
+    public void New_HasNoMemory() => _buffer.Length.Should().Be(0);
+
+    [Fact]
+    public void Append_GrowsWithWhatItHolds()
+    {
+        for (int count = 1; count <= 5000; count++)
+        {
+            Append();
+            _buffer.Count.Should().Be(count);
+            _buffer.Length.Should().BeInRange(count, Math.Max(4, (2 * count) - 1));
+        }
+
+        Remove(5000);
+    }
+
+    [Fact]
+    public void AppendAndRemove_AnyMixture_KeepsTheOrderAcrossWrapsAndResizes()
+    {
+        Random random = new(99);
+        for (int i = 0; i < 2000; i++)
+        {
+            for (int append = random.Next(i % 100 == 0 ? 500 : 10); append > 0; append--)
+                Append();
+            if (_buffer.Count > 0 && random.Next(4) == 0)
+            {
+                _buffer.RemoveLast();
+                _appended--;
+            }
+
+            Remove(random.Next(Math.Min(_buffer.Count, 12) + 1));
+            for (int at = 0; at < _buffer.Count; at += 7)
+                _buffer[at].Ordinal.Should().Be(_removed + at);
+        }
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(5)]
+    public void Shrinks_WithinFiftyNearlyEmptyRoundsAfterABurst(int perRound)
+    {
+        Burst(10_000);
+
+        for (int round = 0; round < QuietRounds; round++)
+        {
+            for (int i = 0; i < perRound; i++)
+                Append();
+            Remove(perRound);
+        }
+
+        _buffer.Length.Should().BeLessThanOrEqualTo(16);
+    }
+
+    [Fact]
+    public void Shrinks_AlsoWhenItNeverRunsQuiteEmpty()
+    {
+        Burst(10_000);
+        Append();
+
+        for (int reads = 0; reads < QuietRounds * 1024; reads++)
+        {
+            Append();
+            Remove(1);
+        }
+
+        _buffer.Length.Should().BeLessThanOrEqualTo(16);
+        _buffer.Count.Should().Be(1);
+    }
+
+    [Fact]
+    public void DoesNotShrink_WhileRoundsFillIt()
+    {
+        Burst(1000);
+        int length = _buffer.Length;
+
+        for (int round = 0; round < 200; round++)
+            Burst(round % 20 == 0 ? 1000 : 2);
+
+        _buffer.Length.Should().Be(length, "what comes back every twenty rounds is not worth a copy each time");
+    }
+
+    [Fact]
+    public void Clear_LetsGoOfAll()
+    {
+        Burst(100);
+        Append();
+        _buffer.Clear();
+        (_buffer.Count, _buffer.Length).Should().Be((0, 0));
+    }
+
+    private void Burst(int count)
+    {
+        for (int i = 0; i < count; i++)
+            Append();
+        Remove(count);
+    }
+
+    private void Append() => _buffer.Append().Ordinal = _appended++;
+
+    private void Remove(int count)
+    {
+        for (; count > 0; count--)
+        {
+            _buffer[0].Ordinal.Should().Be(_removed++);
+            _buffer.RemoveFirst();
+        }
+    }
+}
