@@ -304,10 +304,7 @@ internal abstract class SubscriberChannel
     protected void LockedOverflow(ref FanOut fanOut)
     {
         _state = ChannelState.Ended;
-        _fault = new SubscriptionOverflowException(
-            $"The subscription to {Profile} overflowed and was closed: {Profile.Capacity} events waited to be read when one more was " +
-            $"published to \"{fanOut.Stamp.Origin.Topic}\". Read faster, allow a greater {nameof(SubscriptionOptions.Capacity)}, or choose an " +
-            $"overflow policy that drops events instead of {nameof(OverflowPolicy)}.{nameof(OverflowPolicy.Close)}.");
+        _fault = Profile.OverflowOn(fanOut.Stamp.Origin.Topic);
         LockedWakeReaders(ref fanOut);
         fanOut.AddEnded(this);
     }

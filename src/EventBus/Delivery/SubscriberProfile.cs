@@ -55,6 +55,12 @@ internal sealed class SubscriberProfile
     /// <summary>The patterns as the user gave them.</summary>
     public string[] PatternNames() => Array.ConvertAll(Patterns, p => p.ToString());
 
+    /// <summary>What the reader is thrown whose channel an event on a topic has closed.</summary>
+    public SubscriptionOverflowException OverflowOn(string topic) => new(
+        $"The subscription to {this} overflowed and was closed: {Capacity} events waited to be read when one more was published to " +
+        $"\"{topic}\". Read faster, allow a greater {nameof(SubscriptionOptions.Capacity)}, or choose an overflow policy that drops events " +
+        $"instead of {nameof(OverflowPolicy)}.{nameof(OverflowPolicy.Close)}.");
+
     /// <summary>For messages.</summary>
     /// <returns>The patterns and the name.</returns>
     public override string ToString()
