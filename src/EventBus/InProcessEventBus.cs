@@ -105,7 +105,7 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
                 nameof(options));
         }
 
-        options = (options ?? _defaults).Copy();
+        options = options?.Copy() ?? _defaults;
         SubscriberChannel<TEvent> channel = CreateChannel<TEvent>(patterns, options, callerFile, callerLine);
         Subscription<TEvent> subscription = new(channel);
         Start(channel, options, subscription, cancellationToken);
@@ -224,10 +224,15 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(patterns);
-        TopicPattern[] parsed = [.. patterns.Distinct(StringComparer.Ordinal).Select(TopicPattern.Parse)];
+        TopicPattern[] parsed = patterns.Count == 1
+            ? [TopicPattern.Parse(patterns.First())]
+            : [.. patterns.Distinct(StringComparer.Ordinal).Select(TopicPattern.Parse)];
         if (parsed.Length == 0)
             throw new ArgumentException("No pattern was given; a subscription listens to at least one.", nameof(patterns));
-        options.Validate(nameof(options));
+
+        // The bus's own were checked with its options; joining should cost little.
+        if (options != _defaults)
+            options.Validate(nameof(options));
         SubscriberProfile profile = new(
             Interlocked.Increment(ref _lastId), parsed, typeof(TEvent), options, TimeProvider.GetUtcNow(), callerFile, callerLine);
         return new SubscriberChannel<TEvent>(_watcher, profile);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -25,6 +26,12 @@ internal struct SlotBuffer<TEvent>
 
     /// <summary>Length is a power of two, so that an index wraps by a mask.</summary>
     private Slot<TEvent>[]? _slots;
+
+    /// <summary>
+    /// What shrinking let go of, for as long as the collector leaves it: a consumer that keeps up at times and falls behind at
+    /// others takes it back, instead of allocating it again and again.
+    /// </summary>
+    private WeakReference<Slot<TEvent>[]>? _shed;
     private int _head;
     private int _count;
 
@@ -92,7 +99,17 @@ internal struct SlotBuffer<TEvent>
 
     public void Clear() => this = default;
 
-    private void Grow() => Resize(_slots is null ? 4 : _slots.Length * 2);
+    private void Grow()
+    {
+        if (_shed is not null && _shed.TryGetTarget(out Slot<TEvent>[]? shed) && shed.Length > Length)
+        {
+            _shed.SetTarget(null!);
+            MoveTo(shed);
+            return;
+        }
+
+        MoveTo(new Slot<TEvent>[_slots is null ? 4 : _slots.Length * 2]);
+    }
 
     private void EndRound()
     {
@@ -105,18 +122,24 @@ internal struct SlotBuffer<TEvent>
         else if (++_quietRounds == RoundsBeforeShrinking)
         {
             // Room for twice the peak of the last round: what follows looks like it.
-            Resize((int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(_peak * 2, SmallLength)));
+            Slot<TEvent>[] large = _slots;
+            MoveTo(new Slot<TEvent>[(int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(_peak * 2, SmallLength))]);
+            (_shed ??= new(large)).SetTarget(large);
             _quietRounds = 0;
         }
 
         _peak = _count;
     }
 
-    private void Resize(int length)
+    /// <summary>Leaves nothing behind.</summary>
+    private void MoveTo(Slot<TEvent>[] slots)
     {
-        Slot<TEvent>[] slots = new Slot<TEvent>[length];
         for (int i = 0; i < _count; i++)
+        {
             slots[i] = this[i];
+            this[i] = default;
+        }
+
         _slots = slots;
         _head = 0;
     }

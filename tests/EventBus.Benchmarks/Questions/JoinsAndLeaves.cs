@@ -10,7 +10,7 @@ internal static class JoinsAndLeaves
 {
     public static readonly Question Question = new(
         "joins",
-        "150,000 subscribers on one topic; one thread publishes and reads everything back, another joins and leaves, 1,000 a second each. By " +
+        "150,000 subscribers on one topic; one thread publishes and reads everything back, another joins and leaves, ten at a time, 1,000 a second each. By " +
         "hand: an array that is copied at every change, or a concurrent dictionary of channels.",
         Answer);
 
@@ -19,7 +19,7 @@ internal static class JoinsAndLeaves
     private static IEnumerable<Table> Answer(Effort effort)
     {
         int subscribers = effort.Times(150_000);
-        int changes = effort.Times(1000);
+        int changes = Math.Max(10, effort.Times(3000));
         Table table = new("subscribers", "", "join, median", "p99", "leave, median", "p99", "publish, median", "target");
         foreach (Crowd crowd in new Crowd[] { CopiedArray(subscribers), Dictionary(subscribers), Bus(subscribers) })
         {
@@ -49,8 +49,13 @@ internal static class JoinsAndLeaves
         Exception? failure = null;
 
         // Compiled before it counts.
-        for (int i = 0; i < 100; i++)
+        for (int i = 0; i < changes * 2; i++)
+        {
             crowd.Join()();
+            if (i % changes == changes / 2)
+                Thread.Sleep(250);
+        }
+
         Thread publisher = new(() =>
         {
             try
@@ -70,26 +75,23 @@ internal static class JoinsAndLeaves
         });
         publisher.Start();
         Queue<Action> joined = new();
-        for (int i = 0; i < changes; i++)
+        for (int i = 0; i < changes / 10; i++)
         {
-            Thread.Sleep(1);
-            long start = Stopwatch.GetTimestamp();
-            Action leave = crowd.Join();
-            joins.Add(Stopwatch.GetElapsedTime(start).TotalNanoseconds);
-            joined.Enqueue(leave);
-            if (joined.Count <= 10)
-                continue;
-            leave = joined.Dequeue();
-            start = Stopwatch.GetTimestamp();
-            leave();
-            leaves.Add(Stopwatch.GetElapsedTime(start).TotalNanoseconds);
-        }
+            Thread.Sleep(10);
+            for (int j = 0; j < 10; j++)
+            {
+                long start = Stopwatch.GetTimestamp();
+                Action leave = crowd.Join();
+                joins.Add(Stopwatch.GetElapsedTime(start).TotalNanoseconds);
+                joined.Enqueue(leave);
+            }
 
-        while (joined.TryDequeue(out Action? leave))
-        {
-            long start = Stopwatch.GetTimestamp();
-            leave();
-            leaves.Add(Stopwatch.GetElapsedTime(start).TotalNanoseconds);
+            while (joined.TryDequeue(out Action? leave))
+            {
+                long start = Stopwatch.GetTimestamp();
+                leave();
+                leaves.Add(Stopwatch.GetElapsedTime(start).TotalNanoseconds);
+            }
         }
 
         Volatile.Write(ref isOver, true);
