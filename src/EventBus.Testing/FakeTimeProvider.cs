@@ -18,12 +18,12 @@ namespace EventBus.Testing;
 /// </remarks>
 public sealed class FakeTimeProvider : TimeProvider
 {
-    /// <summary>Guards the clock, the timers' schedules and the waiters.</summary>
+    /// <summary>Guards the clock and the timers' schedules.</summary>
     private readonly Lock _gate = new();
 
     /// <summary>The scheduled timers, the next one first.</summary>
     private readonly SortedSet<FakeTimer> _scheduled = new(FakeTimer.DueFirst);
-    private readonly List<TimerWait> _waits = [];
+    private readonly CountSignal _timers = new();
     private DateTimeOffset _now;
 
     /// <summary>Where the running turn ends.</summary>
@@ -139,28 +139,10 @@ public sealed class FakeTimeProvider : TimeProvider
     public async Task WhenTimersAsync(int count = 1, TimeSpan? timeout = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
-        TimerWait wait = new(count);
-        lock (_gate)
-        {
-            if (_scheduled.Count >= count)
-                return;
-            _waits.Add(wait);
-        }
-
-        try
-        {
-            await wait.Reached.Task.WaitAsync(timeout ?? Timeouts.Default, System).ConfigureAwait(false);
-        }
-        catch (TimeoutException exception)
+        if (!await _timers.WaitAsync(count, timeout ?? Timeouts.Default).ConfigureAwait(false))
         {
             throw new TimeoutException(
-                $"{count} timers were waited for {timeout ?? Timeouts.Default}, but only these are scheduled: {DescribeScheduled()}.",
-                exception);
-        }
-        finally
-        {
-            lock (_gate)
-                _waits.Remove(wait);
+                $"{count} timers were waited for {timeout ?? Timeouts.Default}, but only these are scheduled: {DescribeScheduled()}.");
         }
     }
 
@@ -177,16 +159,13 @@ public sealed class FakeTimeProvider : TimeProvider
                 return false;
             _scheduled.Remove(timer);
             timer.Period = period;
-            if (dueTime is not { } delay)
-                return true;
-            timer.Due = _now + delay;
-            _scheduled.Add(timer);
-            foreach (TimerWait wait in _waits)
+            if (dueTime is { } delay)
             {
-                if (_scheduled.Count >= wait.Count)
-                    wait.Reached.TrySetResult();
+                timer.Due = _now + delay;
+                _scheduled.Add(timer);
             }
 
+            _timers.Set(_scheduled.Count);
             return true;
         }
     }
@@ -199,6 +178,7 @@ public sealed class FakeTimeProvider : TimeProvider
         {
             timer.IsDisposed = true;
             _scheduled.Remove(timer);
+            _timers.Set(_scheduled.Count);
             return _firing == timer ? _fired!.Task : Task.CompletedTask;
         }
     }
@@ -225,6 +205,7 @@ public sealed class FakeTimeProvider : TimeProvider
                 _scheduled.Add(next);
             }
 
+            _timers.Set(_scheduled.Count);
             _fired = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             return _firing = next;
         }
@@ -234,10 +215,5 @@ public sealed class FakeTimeProvider : TimeProvider
     {
         lock (_gate)
             return _scheduled.Count == 0 ? "none" : string.Join(", ", _scheduled.Select(t => $"due in {t.Due - _now}"));
-    }
-
-    private sealed record TimerWait(int Count)
-    {
-        public TaskCompletionSource Reached { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

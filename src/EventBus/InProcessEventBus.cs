@@ -18,6 +18,9 @@ namespace EventBus;
 public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
 {
     private static readonly string ProcessName = $"{Environment.MachineName}-{Environment.ProcessId}-{Guid.NewGuid():N}"[..^24];
+
+    /// <summary>For what may never be full: above the range that users are held to.</summary>
+    private static readonly SubscriptionOptions Unbounded = new() { Capacity = int.MaxValue };
     private readonly SubscriptionOptions _defaults;
     private readonly TopicRegistry _registry;
     private readonly HistoryStore _history;
@@ -105,11 +108,7 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
                 nameof(options));
         }
 
-        options = options?.Copy() ?? _defaults;
-        SubscriberChannel<TEvent> channel = CreateChannel<TEvent>(patterns, options, callerFile, callerLine);
-        Subscription<TEvent> subscription = new(channel);
-        Start(channel, options, subscription, cancellationToken);
-        return subscription;
+        return Subscribe<TEvent>(patterns, callerFile, callerLine, options?.Copy() ?? _defaults, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -184,6 +183,10 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
         return Array.Exists(loops, l => l.IsCurrent) ? default : new ValueTask(disposal);
     }
 
+    /// <summary>A subscription that is never full, however many events it gets: for recording in tests.</summary>
+    internal Subscription<TEvent> SubscribeUnbounded<TEvent>(IReadOnlyCollection<string> patterns, string callerFile, int callerLine)
+        where TEvent : notnull => Subscribe<TEvent>(patterns, callerFile, callerLine, Unbounded, CancellationToken.None);
+
     /// <summary>Handles events as one of the forms of handler does.</summary>
     internal HandlerSubscription Handle<TEvent>(
         IReadOnlyCollection<string> patterns,
@@ -219,6 +222,16 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
         Dispose();
     }
 
+    private Subscription<TEvent> Subscribe<TEvent>(
+        IReadOnlyCollection<string> patterns, string callerFile, int callerLine, SubscriptionOptions options, CancellationToken cancellationToken)
+        where TEvent : notnull
+    {
+        SubscriberChannel<TEvent> channel = CreateChannel<TEvent>(patterns, options, callerFile, callerLine);
+        Subscription<TEvent> subscription = new(channel);
+        Start(channel, options, subscription, cancellationToken);
+        return subscription;
+    }
+
     private SubscriberChannel<TEvent> CreateChannel<TEvent>(
         IReadOnlyCollection<string> patterns, SubscriptionOptions options, string callerFile, int callerLine)
         where TEvent : notnull
@@ -231,7 +244,7 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
             throw new ArgumentException("No pattern was given; a subscription listens to at least one.", nameof(patterns));
 
         // The bus's own were checked with its options; joining should cost little.
-        if (options != _defaults)
+        if (options != _defaults && options != Unbounded)
             options.Validate(nameof(options));
         SubscriberProfile profile = new(
             Interlocked.Increment(ref _lastId), parsed, typeof(TEvent), options, TimeProvider.GetUtcNow(), callerFile, callerLine);
