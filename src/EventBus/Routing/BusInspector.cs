@@ -23,11 +23,11 @@ internal sealed class BusInspector
         _watcher = watcher;
     }
 
-    public bool HasSubscribers(string topic) => !_registry.IsClosed && GetCheckedRoute(topic).Members.Length > 0;
+    public bool HasSubscribers(string topic) => !_registry.IsClosed && Reached(topic).Length > 0;
 
     public IReadOnlyList<SubscriptionInfo> GetSubscriptions(string? topic)
     {
-        IEnumerable<SubscriberChannel> channels = topic is null ? _registry.Live() : GetCheckedRoute(topic).Members;
+        IEnumerable<SubscriberChannel> channels = topic is null ? _registry.Live() : Reached(topic);
         return [.. channels.Select(InfoOf).OrderBy(i => i.Id)];
     }
 
@@ -71,9 +71,20 @@ internal sealed class BusInspector
                 .Select(g => new Measurement<int>(g.Sum(measure), g.Key.ToTagList()))
             : [];
 
-    private TopicRoute GetCheckedRoute(string topic)
+    /// <summary>Those a publish to a topic would reach: nobody, once it has been completed.</summary>
+    private SubscriberChannel[] Reached(string topic)
     {
         TopicRules.ThrowIfNoTopic(topic);
-        return _registry.GetRoute(topic);
+        TopicRoute route = _registry.GetRoute(topic);
+        if (route.KeepsHistory)
+        {
+            lock (_history.Gate)
+            {
+                if (_history.IsCompleted(route.HistoryRule, topic))
+                    return [];
+            }
+        }
+
+        return route.Members;
     }
 }
