@@ -83,17 +83,13 @@ internal sealed class EventRouter
         if (!typeof(TEvent).IsValueType && @event is null)
             throw new ArgumentNullException(nameof(@event));
 
-        // A route is only made for a valid topic, so a known one need not be checked again, but for the bus's own.
+        // A route is only kept for a valid topic that is not the bus's own, so a known one need not be checked again.
         if (!_registry.TryGetRoute(topic, out route))
         {
             TopicRules.ThrowIfNotPublishable(topic);
             if (_registry.IsClosed)
                 return false;
             route = _registry.GetRoute(topic);
-        }
-        else if (route.Origin.IsOwn)
-        {
-            TopicRules.ThrowIfNotPublishable(topic);
         }
 
         return !_registry.IsClosed;

@@ -207,7 +207,10 @@ internal sealed class TopicRegistry
                 _builder.Add(members);
             _patterns.Match(topic, _builder);
             route = new TopicRoute(topic, _builder.Build(), _history.RuleOf(topic));
-            _routes.Add(topic, route);
+
+            // The bus publishes seldom; its topics must not push out a user's, nor be found here by who may not publish to them.
+            if (!route.Origin.IsOwn)
+                _routes.Add(topic, route);
             return route;
         }
     }
