@@ -117,11 +117,14 @@ public interface IEventBus : IEventPublisher
     /// <exception cref="ArgumentException"><paramref name="topic"/> is no topic, or the bus's own.</exception>
     bool Forget(string topic);
 
-    /// <summary>A topic's history, oldest first: the events that can be assigned to a type.</summary>
+    /// <summary>
+    /// A topic's history, or that of all topics of a pattern, oldest first: the events that can be assigned to a type. Looking
+    /// is no use: it does not keep a topic from being the least recently used.
+    /// </summary>
     /// <typeparam name="TEvent">Which events.</typeparam>
-    /// <param name="topic">The topic.</param>
-    /// <returns>The events; empty where no history is kept.</returns>
-    /// <exception cref="ArgumentException"><paramref name="topic"/> is no topic.</exception>
+    /// <param name="topic">The topic, or a pattern with wildcards.</param>
+    /// <returns>The events, in the order of their sequences; empty where no history is kept.</returns>
+    /// <exception cref="ArgumentException"><paramref name="topic"/> is neither.</exception>
     IReadOnlyList<Envelope<TEvent>> GetHistory<TEvent>(string topic)
         where TEvent : notnull;
 

@@ -150,7 +150,7 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
 
     /// <inheritdoc/>
     public IReadOnlyList<Envelope<TEvent>> GetHistory<TEvent>(string topic)
-        where TEvent : notnull => _streams.GetHistory<TEvent>(topic);
+        where TEvent : notnull => _streams.GetHistory<TEvent>(TopicPattern.Parse(topic));
 
     /// <inheritdoc/>
     public IReadOnlyList<SubscriptionInfo> GetSubscriptions(string? topic = null) => _inspector.GetSubscriptions(topic);

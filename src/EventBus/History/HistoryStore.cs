@@ -55,11 +55,17 @@ internal sealed class HistoryStore
     /// <param name="rule">The topic's rule.</param>
     /// <param name="topic">The topic.</param>
     /// <param name="hasSubscribers">Whether there is someone to end, so that a topic without events takes a slot, too.</param>
+    /// <param name="nowTicks">The time; what is too old by then does not count as events.</param>
     /// <returns>False if there is nothing to end, or it has ended.</returns>
-    public bool TryComplete(int rule, string topic, bool hasSubscribers)
+    public bool TryComplete(int rule, string topic, bool hasSubscribers, long nowTicks)
     {
         RuleHistory history = _rules[rule];
-        if (history.Find(topic) is { IsCompleted: true } || (!hasSubscribers && history.Find(topic) is null))
+        TopicHistory? known = history.Find(topic);
+        if (known is { IsCompleted: true })
+            return false;
+        if (known is not null)
+            history.Expire(known, nowTicks);
+        if (!hasSubscribers && known is not { Count: > 0 })
             return false;
         history.Use(topic).IsCompleted = true;
         return true;
@@ -68,13 +74,18 @@ internal sealed class HistoryStore
     /// <summary>Drops what is known of a topic. Under <see cref="Gate"/>.</summary>
     public bool Forget(int rule, string topic) => _rules[rule].Forget(topic);
 
-    /// <summary>What a topic's history holds, without using it. Under <see cref="Gate"/>.</summary>
-    public HistoryCut? Cut(int rule, string topic, long nowTicks)
+    /// <summary>What the histories of a pattern's topics hold, without using them. Under <see cref="Gate"/>.</summary>
+    public ReplayPlan Look(TopicPattern pattern, long nowTicks)
     {
-        if (_rules[rule].Find(topic) is not { } history)
-            return null;
-        _rules[rule].Expire(history, nowTicks);
-        return history.Cut();
+        List<HistoryCut> cuts = [];
+        foreach ((RuleHistory rule, TopicHistory topic) in Matching([pattern]))
+        {
+            rule.Expire(topic, nowTicks);
+            if (topic.Count > 0)
+                cuts.Add(topic.Cut());
+        }
+
+        return new ReplayPlan(cuts, Replay.All, IsTruncated: false);
     }
 
     /// <summary>What a new subscription is handed, as cuts of all topics it listens to. Under <see cref="Gate"/>.</summary>
@@ -109,7 +120,7 @@ internal sealed class HistoryStore
         return new ReplayPlan(cuts, effective, truncated);
     }
 
-    /// <summary>How much is held. Under <see cref="Gate"/>.</summary>
+    /// <summary>How much is held, without the bus's own topics. Under <see cref="Gate"/>.</summary>
     public (int Topics, long Events) Measure(long nowTicks)
     {
         (int topics, long events) = (0, 0);
@@ -118,6 +129,8 @@ internal sealed class HistoryStore
             foreach (TopicHistory topic in rule.Topics)
             {
                 rule.Expire(topic, nowTicks);
+                if (TopicRules.IsOwn(topic.Topic))
+                    continue;
                 topics++;
                 events += topic.Count;
             }

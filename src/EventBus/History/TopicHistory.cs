@@ -58,10 +58,10 @@ internal sealed class TopicHistory
         LastSequence = entry.Sequence;
     }
 
-    /// <summary>Forgets what was published before a moment.</summary>
-    public void Expire(long beforeTicks)
+    /// <summary>Forgets what was published up to a moment.</summary>
+    public void Expire(long throughTicks)
     {
-        while (Count > 0 && _segments.Peek().Entries[_start].PublishedAtTicks < beforeTicks)
+        while (Count > 0 && _segments.Peek().Entries[_start].PublishedAtTicks <= throughTicks)
             RemoveFirst();
     }
 

@@ -65,6 +65,7 @@ internal sealed class TopicStreams
         if (_registry.IsClosed)
             return false;
         int rule = _history.RuleOf(topic);
+        long now = _clock.UtcTicks;
         SubscriberChannel[] ending;
         if (rule < 0)
         {
@@ -75,7 +76,7 @@ internal sealed class TopicStreams
             lock (_history.Gate)
             {
                 ending = EndingWith(topic);
-                if (!_history.TryComplete(rule, topic, ending.Length > 0))
+                if (!_history.TryComplete(rule, topic, ending.Length > 0, now))
                     return false;
             }
         }
@@ -96,20 +97,14 @@ internal sealed class TopicStreams
             return _history.Forget(rule, topic);
     }
 
-    public IReadOnlyList<Envelope<TEvent>> GetHistory<TEvent>(string topic)
+    public IReadOnlyList<Envelope<TEvent>> GetHistory<TEvent>(TopicPattern pattern)
         where TEvent : notnull
     {
-        TopicRules.ThrowIfNoTopic(topic);
-        int rule = _history.RuleOf(topic);
-        if (rule < 0)
-            return [];
-        HistoryCut? cut;
         long now = _clock.UtcTicks;
+        ReplayPlan plan;
         lock (_history.Gate)
-            cut = _history.Cut(rule, topic, now);
-        if (cut is not { } taken)
-            return [];
-        HistoryCursor<TEvent> cursor = new(new ReplayPlan([taken], Replay.All, IsTruncated: false));
+            plan = _history.Look(pattern, now);
+        HistoryCursor<TEvent> cursor = new(plan);
         Envelope<TEvent>[] history = new Envelope<TEvent>[cursor.Remaining];
         for (int i = 0; i < history.Length; i++)
         {
