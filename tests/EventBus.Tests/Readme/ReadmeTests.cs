@@ -35,7 +35,7 @@ public sealed class ReadmeTests
     }
 
     [Fact]
-    public void Readme_HasATour() => Snippets.Should().HaveCountGreaterThan(3);
+    public void Readme_HasATour() => Snippets.Should().HaveCountGreaterThan(6);
 
     [Fact]
     public void Readme_IsShortEnoughToRead() => File.ReadLines(Repository.PathOf("README.md")).Count().Should().BeLessThanOrEqualTo(250);
