@@ -98,6 +98,32 @@ public sealed class TopicPattern
         return segment == _segments.Length;
     }
 
+    /// <summary>Whether there may be a topic that both patterns match. In doubt (the bus's own topics) it is true.</summary>
+    internal bool Overlaps(TopicPattern other)
+    {
+        // Whether the first segments of this pattern and of the other can stand for the same ones, row by row of this pattern's.
+        string[] others = other._segments;
+        bool[] row = new bool[others.Length + 1];
+        row[0] = true;
+        for (int i = 0; i < others.Length; i++)
+            row[i + 1] = row[i] && TopicRules.IsAnySegments(others[i]);
+        foreach (string segment in _segments)
+        {
+            bool isAny = TopicRules.IsAnySegments(segment);
+            bool diagonal = row[0];
+            row[0] &= isAny;
+            for (int i = 0; i < others.Length; i++)
+            {
+                bool above = row[i + 1];
+                bool isSame = TopicRules.IsOneSegment(segment) || TopicRules.IsOneSegment(others[i]) || segment == others[i];
+                row[i + 1] = isAny || TopicRules.IsAnySegments(others[i]) ? above || row[i] || diagonal : diagonal && isSame;
+                diagonal = above;
+            }
+        }
+
+        return row[others.Length];
+    }
+
     /// <summary>The pattern as it was parsed.</summary>
     /// <returns>The pattern.</returns>
     public override string ToString() => _pattern;

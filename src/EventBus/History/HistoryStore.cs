@@ -109,7 +109,7 @@ internal sealed class HistoryStore
             {
                 // A topic that is kept knows what it lost; one that is gone may have been any the pattern matches.
                 if (!pattern.IsExact)
-                    truncated |= Array.Exists(_rules, r => replay.Value < r.LostThrough);
+                    truncated |= Array.Exists(_rules, r => replay.Value < r.LostThrough && pattern.Overlaps(r.Pattern));
                 else if (RuleOf(pattern.ToString()) is >= 0 and int index && _rules[index].Find(pattern.ToString()) is null)
                     truncated |= replay.Value < _rules[index].LostThrough;
             }

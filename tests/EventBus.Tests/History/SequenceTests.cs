@@ -134,6 +134,23 @@ public sealed class SequenceTests
     }
 
     [Fact]
+    public void After_TopicsOfAnotherRuleEvicted_IsNotTruncatedForAPatternThatCannotMatchThem()
+    {
+        using InProcessEventBus bus = new(new EventBusOptions().KeepHistory("a:*", maxTopics: 1).KeepHistory("b:*").KeepHistory("c:#"));
+        bus.Publish("b:1", 0);
+        long seen = bus.LastSequence("b:1");
+        bus.Publish("a:1", 1);
+        bus.Publish("a:2", 2);
+        bus.Publish("b:2", 3);
+
+        using Subscription<int> resumed = bus.SubscribeWith("b:*", Replay.After(seen));
+
+        resumed.ReplayTruncated.Should().BeFalse();
+        resumed.ReadEvents().Should().Equal(3);
+        bus.SubscribeWith("*:1", Replay.After(seen)).ReplayTruncated.Should().BeTrue();
+    }
+
+    [Fact]
     public void After_ForgottenTopic_IsTruncated()
     {
         using InProcessEventBus bus = new(Options);

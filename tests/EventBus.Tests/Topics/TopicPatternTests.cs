@@ -7,6 +7,11 @@ public sealed class TopicPatternTests
     private static readonly string[] Literals = ["a", "b", "C#", "a*b", "$x", "aa"];
     private static readonly string[] PatternSegments = [.. Literals, "*", "#", "#", "*"];
 
+    private static readonly string[] OverlapSegments = ["a", "b", "*", "#"];
+
+    /// <summary>All topics of up to eight segments 'a' and 'b': two patterns of up to four that overlap at all share one of these.</summary>
+    private static readonly string[] ShortTopics = [.. Enumerable.Range(1, 8).SelectMany(TopicsOf)];
+
     [Theory]
     [InlineData("agent:*", "agent:7", true)]
     [InlineData("agent:*", "agent", false)]
@@ -81,6 +86,39 @@ public sealed class TopicPatternTests
     }
 
     [Theory]
+    [InlineData("a", "a", true)]
+    [InlineData("a", "b", false)]
+    [InlineData("a", "a:b", false)]
+    [InlineData("a:*", "a:b", true)]
+    [InlineData("a:*", "*:b", true)]
+    [InlineData("a:*", "b:*", false)]
+    [InlineData("a:#", "a", true)]
+    [InlineData("a:#", "#:b", true)]
+    [InlineData("a:#", "b:#", false)]
+    [InlineData("a:#:b", "a:*:*:c", false)]
+    [InlineData("a:#:b", "*:*:*", true)]
+    [InlineData("#", "x:y", true)]
+    [InlineData("*", "*:*", false)]
+    [InlineData("#:#", "#", true)]
+    [InlineData("*:#:a", "a", false)]
+    public void Overlaps_Case_IsWhetherATopicIsMatchedByBoth(string one, string other, bool expected)
+    {
+        TopicPattern.Parse(one).Overlaps(TopicPattern.Parse(other)).Should().Be(expected);
+        TopicPattern.Parse(other).Overlaps(TopicPattern.Parse(one)).Should().Be(expected);
+    }
+
+    [Fact]
+    public void Overlaps_RandomPatterns_IsTrueWhereverATopicIsMatchedByBoth() =>
+        Script.CheckAll(1_000, 40, script =>
+        {
+            TopicPattern one = TopicPattern.Parse(RandomSegments(script, OverlapSegments, 4));
+            TopicPattern other = TopicPattern.Parse(RandomSegments(script, OverlapSegments, 4));
+            bool overlaps = one.Overlaps(other);
+            overlaps.Should().Be(other.Overlaps(one));
+            overlaps.Should().Be(ShortTopics.Any(t => one.Matches(t) && other.Matches(t)), $"{one} and {other}");
+        });
+
+    [Theory]
     [InlineData("a", true)]
     [InlineData("C#:a*b", true)]
     [InlineData("a:*", false)]
@@ -114,6 +152,9 @@ public sealed class TopicPatternTests
         TopicPattern.TryParse("#:" + new string('a', 253), out TopicPattern? longest).Should().BeTrue();
         longest!.Matches(new string('a', 253)).Should().BeTrue();
     }
+
+    private static IEnumerable<string> TopicsOf(int length) =>
+        Enumerable.Range(0, 1 << length).Select(bits => string.Join(':', Enumerable.Range(0, length).Select(i => ((bits >> i) & 1) == 0 ? "a" : "b")));
 
     internal static string RandomSegments(Script script, string[] choices, int most)
     {
