@@ -12,7 +12,7 @@ namespace EventBus.Testing;
 /// </para>
 /// <para>Members are safe to use from any number of threads. Conditions are evaluated with no lock held.</para>
 /// </remarks>
-public sealed class EventRecorder<TEvent> : IAsyncDisposable
+public sealed class EventRecorder<TEvent> : IAsyncDisposable, IDisposable
     where TEvent : notnull
 {
     /// <summary>
@@ -142,11 +142,17 @@ public sealed class EventRecorder<TEvent> : IAsyncDisposable
     /// <returns>A task that ends when nothing is read any more.</returns>
     public async ValueTask DisposeAsync()
     {
+        Dispose();
+        await _reading.ConfigureAwait(false);
+    }
+
+    /// <summary>Stops recording. What was recorded can still be looked at.</summary>
+    public void Dispose()
+    {
         lock (_gate)
             LockedRead();
         _subscription.Dispose();
         Release();
-        await _reading.ConfigureAwait(false);
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
