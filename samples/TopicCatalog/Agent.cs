@@ -3,7 +3,8 @@ using EventBus;
 namespace Samples.Bursts;
 
 /// <summary>Does one work item, and tells of every step.</summary>
-internal sealed class Agent(IEventPublisher bus, TimeProvider clock, WorkPlan plan, QuestionQueue questions, GroundingQueue mutations, WorkItem item)
+internal sealed class Agent(
+    IEventPublisher bus, TimeProvider clock, WorkPlan plan, QuestionQueue questions, GroundingQueue mutations, WorkItem item)
 {
     private readonly Topic<AgentEvent> _topic = Topics.Agent(item.Id);
     private Phase _phase = Phase.Idle;
@@ -29,7 +30,11 @@ internal sealed class Agent(IEventPublisher bus, TimeProvider clock, WorkPlan pl
         }
 
         foreach (string dependent in plan.DependentsOf(item.Id))
-            bus.Publish(Topics.Mail(dependent), new MailEvent.NewMessage(item.Id, $"{item.Id} is done", $"{item.Id}>{dependent}", Priority: 1));
+        {
+            MailEvent.NewMessage message = new(item.Id, $"{item.Id} is done", $"{item.Id}>{dependent}", Priority: 1);
+            bus.Publish(Topics.Mail(dependent), message);
+        }
+
         plan.Succeeded(item.Id);
         bus.Publish(_topic, new AgentEvent.Done());
         return true;

@@ -3,7 +3,8 @@ using EventBus;
 namespace Samples.Bursts;
 
 /// <summary>Works through a plan in waves: each is all that is ready, and the next begins when it is done.</summary>
-internal sealed class Burst(string id, IEventPublisher bus, TimeProvider clock, WorkPlan plan, Func<WorkItem, Agent> hire, Tether tether)
+internal sealed class Burst(
+    string id, IEventPublisher bus, TimeProvider clock, WorkPlan plan, Func<WorkItem, Agent> hire, Tether tether)
 {
     private int _waves;
     private int _succeeded;

@@ -24,8 +24,11 @@ internal sealed class Catalogue
     public void Print(TextWriter output)
     {
         output.WriteLine($"{"topic",-18}{"tag",-30}{"events",6}");
-        foreach (((string family, string tag), int count) in _counts.OrderBy(c => Array.IndexOf(Families, c.Key.Family)).ThenBy(c => c.Key.Tag, StringComparer.Ordinal))
-            output.WriteLine($"{family,-18}{tag,-30}{count,6}");
+        foreach (string family in Families)
+        {
+            foreach (((_, string tag), int count) in _counts.Where(c => c.Key.Family == family).OrderBy(c => c.Key.Tag, StringComparer.Ordinal))
+                output.WriteLine($"{family,-18}{tag,-30}{count,6}");
+        }
     }
 
     private ValueTask Count(string family, ITagged @event)

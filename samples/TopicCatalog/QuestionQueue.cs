@@ -20,7 +20,9 @@ internal sealed class QuestionQueue(IEventPublisher bus, TimeProvider clock)
     /// <summary>Answers; after the two minutes the answer comes late, and is told all the same.</summary>
     public void Answer(Question question, string answer)
     {
-        if (!_open.TryReply(question.Id, new Reply(answer), () => bus.Publish(Topics.Reaching, new QuestionEvent.Answered(question, answer))))
+        bool isInTime = _open.TryReply(
+            question.Id, new Reply(answer), () => bus.Publish(Topics.Reaching, new QuestionEvent.Answered(question, answer)));
+        if (!isInTime)
             bus.Publish(Topics.Reaching, new QuestionEvent.LateAnswer(question, answer));
     }
 

@@ -42,7 +42,10 @@ internal sealed class Reflection
         }
 
         _bus.Publish(Topics.ReflectionProposing, new ReflectionEvent.Proposing(burst));
-        IEnumerable<string> proposals = diary.Where(e => e.End is AgentEvent.Error).Select(e => $"{e.Agent}: {((AgentEvent.Error)e.End).Reason}");
+        IEnumerable<string> proposals =
+            from entry in diary
+            where entry.End is AgentEvent.Error
+            select $"{entry.Agent}: {((AgentEvent.Error)entry.End).Reason}";
         _bus.Publish(Topics.ReflectionEvaluating, new ReflectionEvent.Evaluating(burst));
         string[] accepted = [.. proposals.Distinct()];
         _bus.Publish(Topics.ReflectionCurating, new ReflectionEvent.Curating(burst));

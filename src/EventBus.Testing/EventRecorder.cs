@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace EventBus.Testing;
 
-/// <summary>Keeps every event that reaches it, for a test to look at and to wait for. Made by <c>bus.Record&lt;T&gt;("agent:#")</c>.</summary>
+/// <summary>
+/// Keeps every event that reaches it, for a test to look at and to wait for. Made by <c>bus.Record&lt;T&gt;("agent:#")</c>.
+/// </summary>
 /// <typeparam name="TEvent">Which events: those that can be assigned to it.</typeparam>
 /// <remarks>
 /// <para>

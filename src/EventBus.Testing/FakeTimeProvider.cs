@@ -2,7 +2,9 @@ using System.Runtime.ExceptionServices;
 
 namespace EventBus.Testing;
 
-/// <summary>A clock that stands still until a test turns it: time-outs, retries, batches and flushes happen when the test says so.</summary>
+/// <summary>
+/// A clock that stands still until a test turns it: time-outs, retries, batches and flushes happen when the test says so.
+/// </summary>
 /// <remarks>
 /// <para>
 /// Hand it to the bus, and to the code under test. Timers fire on the thread that turns the clock, before <see cref="Advance"/>

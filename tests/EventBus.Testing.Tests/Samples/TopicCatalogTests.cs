@@ -44,7 +44,8 @@ public sealed class TopicCatalogTests : IAsyncDisposable
         ]));
 
         agents.Envelopes.Where(e => e.Event is AgentEvent.Done).Select(e => e.Topic).Should().Equal("agent:first", "agent:second");
-        burst.Events.OfType<BurstEvent.WaveCompleted>().Select(w => (w.TotalItems, w.Succeeded, w.Failed)).Should().Equal((1, 1, 0), (2, 1, 1));
+        burst.Events.OfType<BurstEvent.WaveCompleted>().Select(w => (w.TotalItems, w.Succeeded, w.Failed))
+            .Should().Equal((1, 1, 0), (2, 1, 1));
         burst.Events[0].Should().Be(new BurstEvent.Started("burst-1", 3, _clock.Start));
         burst.Events[^1].Should().Be(new BurstEvent.Completed("burst-1", 2, 1));
     }
