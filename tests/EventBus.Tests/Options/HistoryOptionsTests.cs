@@ -39,7 +39,8 @@ public sealed class HistoryOptionsTests
     [Fact]
     public void Pattern_NotAllowed_QuotesItAndNamesTheRule()
     {
-        Creating(new EventBusOptions().KeepHistory("a::b")).Should().Throw<ArgumentException>().WithMessage("*History?0?.Pattern*\"a::b\"*empty*");
+        Creating(new EventBusOptions().KeepHistory("a::b")).Should().Throw<ArgumentException>()
+            .WithMessage("*History?0?.Pattern*\"a::b\"*empty*");
         Creating(new EventBusOptions().KeepHistory("")).Should().Throw<ArgumentException>().WithMessage("*Pattern*1 to 255*");
         FluentActions.Invoking(() => new EventBusOptions().KeepHistory(null!)).Should().Throw<ArgumentNullException>();
         EventBusOptions bound = new();
@@ -63,7 +64,8 @@ public sealed class HistoryOptionsTests
     {
         using InProcessEventBus most = new(
             new EventBusOptions().KeepHistory("a", depth: 1_048_576, maxTopics: 1_048_576, maxAge: TimeSpan.MaxValue));
-        using InProcessEventBus least = new(new EventBusOptions().KeepHistory("a", depth: 1, maxTopics: 1, maxAge: TimeSpan.FromTicks(1)));
+        using InProcessEventBus least = new(
+            new EventBusOptions().KeepHistory("a", depth: 1, maxTopics: 1, maxAge: TimeSpan.FromTicks(1)));
 
         most.Publish("a", 1);
         least.Publish("a", 1);
@@ -98,7 +100,8 @@ public sealed class HistoryOptionsTests
     [Fact]
     public void SeveralRules_TheFirstThatMatchesHolds()
     {
-        using InProcessEventBus bus = new(new EventBusOptions().KeepHistory("a:1", depth: 1).KeepHistory("a:*", depth: 2).KeepHistory("#", depth: 3));
+        using InProcessEventBus bus = new(
+            new EventBusOptions().KeepHistory("a:1", depth: 1).KeepHistory("a:*", depth: 2).KeepHistory("#", depth: 3));
 
         foreach (string topic in new[] { "a:1", "a:2", "b" })
         {

@@ -1,6 +1,6 @@
 namespace EventBus.Tests.Routing;
 
-/// <summary>What a pattern matches, said in the plainest way: the rules as a recursion. Exponential, so only for short ones.</summary>
+/// <summary>What a pattern matches, said in the plainest way: a recursion. Exponential, so only for short ones.</summary>
 internal static class PlainMatcher
 {
     public static bool Matches(string pattern, string topic)

@@ -9,7 +9,7 @@ public sealed class TopicPatternTests
 
     private static readonly string[] OverlapSegments = ["a", "b", "*", "#"];
 
-    /// <summary>All topics of up to eight segments 'a' and 'b': two patterns of up to four that overlap at all share one of these.</summary>
+    /// <summary>All topics of up to eight 'a' and 'b': two patterns of up to four segments that overlap share one of these.</summary>
     private static readonly string[] ShortTopics = [.. Enumerable.Range(1, 8).SelectMany(TopicsOf)];
 
     [Theory]
@@ -154,7 +154,8 @@ public sealed class TopicPatternTests
     }
 
     private static IEnumerable<string> TopicsOf(int length) =>
-        Enumerable.Range(0, 1 << length).Select(bits => string.Join(':', Enumerable.Range(0, length).Select(i => ((bits >> i) & 1) == 0 ? "a" : "b")));
+        from bits in Enumerable.Range(0, 1 << length)
+        select string.Join(':', Enumerable.Range(0, length).Select(i => ((bits >> i) & 1) == 0 ? "a" : "b"));
 
     internal static string RandomSegments(Script script, string[] choices, int most)
     {
