@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace EventBus.Handling;
 
 /// <summary>One event that waits for room in a write-behind's buffer.</summary>
@@ -27,5 +29,35 @@ internal sealed class RoomWait<TEvent>(WriteBehindBuffer<TEvent> buffer, Buffere
     {
         if (buffer.TryLeaveLine(this))
             SetCanceled(cancellationToken);
+    }
+}
+
+/// <summary>Those waiting for room, first come, first served; any of them can leave in O(1). Everything belongs to the buffer's lock.</summary>
+internal sealed class RoomLine<TEvent>
+    where TEvent : notnull
+{
+    private readonly LinkedList<RoomWait<TEvent>> _waits = new();
+
+    public bool IsEmpty => _waits.Count == 0;
+
+    /// <summary>The id of the first event in the line; greater than any if there is none.</summary>
+    public long FirstId => _waits.First?.Value.Buffered.Id ?? long.MaxValue;
+
+    public void Append(RoomWait<TEvent> wait) => wait.Place = _waits.AddLast(wait);
+
+    /// <summary>Takes one out; false if it was taken out before.</summary>
+    public bool TryRemove(RoomWait<TEvent> wait)
+    {
+        if (wait.Place is null)
+            return false;
+        _waits.Remove(wait.Place);
+        wait.Place = null;
+        return true;
+    }
+
+    public bool TryTakeFirst([NotNullWhen(true)] out RoomWait<TEvent>? wait)
+    {
+        wait = _waits.First?.Value;
+        return wait is not null && TryRemove(wait);
     }
 }

@@ -20,8 +20,7 @@ internal sealed class WriteBehindBuffer<TEvent>
     private readonly Lock _gate = new();
     private readonly Queue<BufferedEvent<TEvent>> _queue = new();
 
-    /// <summary>Those waiting for room, first come, first served.</summary>
-    private readonly LinkedList<RoomWait<TEvent>> _line = new();
+    private readonly RoomLine<TEvent> _line = new();
 
     private readonly FlushWaits _flushes = new();
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -64,7 +63,7 @@ internal sealed class WriteBehindBuffer<TEvent>
     /// <summary>Ends when the buffer is closed and holds nothing any more.</summary>
     public Task Drained => _drained.Task;
 
-    private bool HasRoom => _held < _capacity && _line.Count == 0;
+    private bool HasRoom => _held < _capacity && _line.IsEmpty;
 
     private bool IsDue =>
         _queue.TryPeek(out BufferedEvent<TEvent> first) &&
@@ -100,7 +99,7 @@ internal sealed class WriteBehindBuffer<TEvent>
             else
             {
                 wait = new RoomWait<TEvent>(this, Number(topic, @event, now));
-                wait.Place = _line.AddLast(wait);
+                _line.Append(wait);
             }
 
             return true;
@@ -112,10 +111,8 @@ internal sealed class WriteBehindBuffer<TEvent>
     {
         lock (_gate)
         {
-            if (wait.Place is null)
+            if (!_line.TryRemove(wait))
                 return false;
-            _line.Remove(wait.Place);
-            wait.Place = null;
 
             // A flush may have waited for nothing but this one.
             EndFlushes();
@@ -131,7 +128,7 @@ internal sealed class WriteBehindBuffer<TEvent>
             work = WriteBehindWork.None;
             if (_lost > 0)
                 return Task.FromException(LossException());
-            if (_held == 0 && _line.Count == 0)
+            if (_held == 0 && _line.IsEmpty)
                 return Task.CompletedTask;
             _dueThrough = Math.Max(_dueThrough, _lastId);
             work = PumpIfDue();
@@ -195,10 +192,8 @@ internal sealed class WriteBehindBuffer<TEvent>
             (_batch, _isBroadcasting) = (null, false);
 
             // Written once, with those let in: whoever reads it without the lock must not find it empty in between.
-            for (; held < _capacity && _line.First is { Value: { } wait }; held++)
+            for (; held < _capacity && _line.TryTakeFirst(out RoomWait<TEvent>? wait); held++)
             {
-                _line.RemoveFirst();
-                wait.Place = null;
                 work |= Enqueue(wait.Buffered);
                 wait.SetResult();
             }
@@ -216,13 +211,8 @@ internal sealed class WriteBehindBuffer<TEvent>
         lock (_gate)
         {
             _isClosed = true;
-            foreach (RoomWait<TEvent> wait in _line)
-            {
-                wait.Place = null;
+            while (_line.TryTakeFirst(out RoomWait<TEvent>? wait))
                 wait.SetException(RefusalException());
-            }
-
-            _line.Clear();
             EndFlushes();
             EndIfDrained();
             _dueThrough = long.MaxValue;
@@ -292,7 +282,7 @@ internal sealed class WriteBehindBuffer<TEvent>
     {
         long oldest = _batch is not null ? _batch[0].Id
             : _queue.TryPeek(out BufferedEvent<TEvent> queued) ? queued.Id
-            : _line.First?.Value.Buffered.Id ?? long.MaxValue;
+            : _line.FirstId;
         _flushes.EndBefore(oldest);
     }
 

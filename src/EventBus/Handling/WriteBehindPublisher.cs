@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using EventBus.Diagnostics;
 using EventBus.Handling;
 using Microsoft.Extensions.Logging;
@@ -24,27 +23,18 @@ namespace EventBus;
 /// not hold up the store. What a process that dies had buffered is lost: it was neither stored nor broadcast.
 /// </para>
 /// </remarks>
-// _buffer has its own lock and everything that changes. The rest is set in the constructor, but for _disposal, which _gate guards.
-// The store and the publisher are called by the pump alone, of which the buffer allows one at a time, and with no lock held.
-[SuppressMessage("Design", "CA1001", Justification = "The token sources have no timers, and the store may use the token after the end.")]
+// _buffer has its own lock and everything that changes. The rest is set in the constructor, but for _disposal, which _gate guards, and
+// _spentTicks.
 public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, IDisposable
     where TEvent : notnull
 {
     private readonly Lock _gate = new();
-    private readonly IEventPublisher _publisher;
-    private readonly IEventStore<TEvent> _store;
     private readonly WriteBehindOptions _options;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger _logger;
     private readonly ActivityMonitor? _activity;
     private readonly WriteBehindBuffer<TEvent> _buffer;
-    private readonly ITimer _timer;
-
-    /// <summary>Cancelled when disposal begins: cuts a retry delay short.</summary>
-    private readonly CancellationTokenSource _closing = new();
-
-    /// <summary>Cancelled when the time for draining is over.</summary>
-    private readonly CancellationTokenSource _givingUp = new();
+    private readonly WriteBehindPump<TEvent> _pump;
     private Task? _disposal;
 
     /// <summary>How much of the time for draining a stopping host has used up in vain; interlocked.</summary>
@@ -69,21 +59,12 @@ public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, 
         _options = (options ?? new WriteBehindOptions()).Copy();
         _options.Validate(nameof(options));
         InProcessEventBus? bus = publisher as InProcessEventBus;
-        _publisher = publisher;
-        _store = store;
         _timeProvider = timeProvider ?? bus?.TimeProvider ?? TimeProvider.System;
         _logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger("EventBus");
-        _buffer = new WriteBehindBuffer<TEvent>(_options);
-        EventIds.StartFrom(_timeProvider.GetUtcNow());
-
-        // The store and the publisher must not inherit the span or the locals of whoever happened to create this.
-        using (ExecutionContext.IsFlowSuppressed() ? default(AsyncFlowControl?) : ExecutionContext.SuppressFlow())
-        {
-            _timer = _timeProvider.CreateTimer(
-                static state => ((WriteBehindPublisher<TEvent>)state!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        }
-
         _activity = bus?.Activity;
+        _buffer = new WriteBehindBuffer<TEvent>(_options);
+        _pump = new WriteBehindPump<TEvent>(_buffer, publisher, store, _options, _timeProvider, _logger, _activity);
+        EventIds.StartFrom(_timeProvider.GetUtcNow());
         _activity?.Add(this);
     }
 
@@ -110,7 +91,7 @@ public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, 
         ThrowIfInvalid(topic, @event);
         if (!_buffer.TryAdd(topic, @event, _timeProvider.GetUtcNow(), out WriteBehindWork work))
             return false;
-        Do(work);
+        _pump.Do(work);
         return true;
     }
 
@@ -131,7 +112,7 @@ public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, 
             return ValueTask.FromCanceled(cancellationToken);
         if (!_buffer.TryAddOrWait(topic, @event, _timeProvider.GetUtcNow(), out RoomWait<TEvent>? wait, out WriteBehindWork work))
             return ValueTask.FromException(WriteBehindBuffer<TEvent>.RefusalException());
-        Do(work);
+        _pump.Do(work);
         return wait is null ? default : wait.WaitAsync(cancellationToken);
     }
 
@@ -148,7 +129,7 @@ public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, 
     {
         cancellationToken.ThrowIfCancellationRequested();
         Task flushed = _buffer.Flush(out WriteBehindWork work);
-        Do(work);
+        _pump.Do(work);
         await flushed.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -167,7 +148,7 @@ public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, 
     {
         long started = _timeProvider.GetTimestamp();
         Task flushed = _buffer.Flush(out WriteBehindWork work);
-        Do(work);
+        _pump.Do(work);
         await flushed.WaitAsync(TimeLeft, _timeProvider, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
         // With a store that is down, stopping and disposing together take the time for draining once, not twice.
@@ -199,10 +180,8 @@ public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, 
 
     private async Task DrainAsync(TaskCompletionSource disposal)
     {
-        Do(_buffer.Close());
-
-        // Not Cancel: what waits for the token goes on with calling the store, and must not do so on the stack of who disposes.
-        _ = _closing.CancelAsync();
+        _pump.Do(_buffer.Close());
+        _pump.Hurry();
         try
         {
             await _buffer.Drained.WaitAsync(TimeLeft, _timeProvider).ConfigureAwait(false);
@@ -210,7 +189,7 @@ public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, 
         catch (TimeoutException)
         {
             int lost = _buffer.Abandon(out int beingStored);
-            _ = _givingUp.CancelAsync();
+            _pump.GiveUp();
             if (lost > 0)
                 Log.WriteBehindLost(_logger, typeof(TEvent).Name, lost, _options.DrainTimeout, beingStored);
 
@@ -218,91 +197,8 @@ public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, 
             await _buffer.Drained.ConfigureAwait(false);
         }
 
-        // Not DisposeAsync: it waits for a running callback, which may be one that a store blocks.
-        _timer.Dispose();
+        _pump.StopTimer();
         _activity?.Remove(this);
         disposal.SetResult();
-    }
-
-    /// <summary>Does what the buffer asked for, with no lock held.</summary>
-    private void Do(WriteBehindWork work)
-    {
-        // Only who was asked to starts it, and nobody is asked again before it went off: so starts never overtake each other.
-        if (work.HasFlag(WriteBehindWork.StartTimer))
-            _timer.Change(_options.FlushInterval, Timeout.InfiniteTimeSpan);
-        if (work.HasFlag(WriteBehindWork.StartPump))
-            ThreadPool.UnsafeQueueUserWorkItem(static publisher => _ = publisher.PumpAsync(), this, preferLocal: false);
-    }
-
-    private void OnTimer()
-    {
-        if (_buffer.BecomeDue().HasFlag(WriteBehindWork.StartPump))
-            _ = PumpAsync();
-    }
-
-    /// <summary>Stores and broadcasts, batch after batch, for as long as anything is due.</summary>
-    private async Task PumpAsync()
-    {
-        while (_buffer.TryTakeBatch(out BufferedEvent<TEvent>[]? batch))
-        {
-            if (!await TryStoreAsync(batch).ConfigureAwait(false) || !_buffer.TryBeginBroadcast())
-                return;
-            Broadcast(batch);
-            Do(_buffer.Settle());
-            if (_buffer.Held == 0)
-                _activity?.TurnedIdle();
-        }
-    }
-
-    /// <summary>Hands a batch to the store until it succeeds; false if it was given up.</summary>
-    private async ValueTask<bool> TryStoreAsync(BufferedEvent<TEvent>[] batch)
-    {
-        for (int attempt = 1; !_givingUp.IsCancellationRequested; attempt++)
-        {
-            try
-            {
-                await _store.AppendAsync(batch, _givingUp.Token).ConfigureAwait(false);
-                if (attempt > 1)
-                    Log.StoreRecovered(_logger, typeof(TEvent).Name, attempt);
-                return true;
-            }
-            catch (Exception) when (_givingUp.IsCancellationRequested)
-            {
-                return false;
-            }
-            catch (Exception exception)
-            {
-                // Ever more rarely, so that a store that is down for hours does not fill the log.
-                if (int.IsPow2(attempt))
-                    Log.StoreFailed(_logger, exception, typeof(TEvent).Name, batch.Length, attempt, _buffer.Held);
-            }
-
-            CancellationToken cut = _closing.IsCancellationRequested ? _givingUp.Token : _closing.Token;
-            await Task.Delay(_options.RetryDelay, _timeProvider, cut).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-
-        return false;
-    }
-
-    private void Broadcast(BufferedEvent<TEvent>[] batch)
-    {
-        int failures = 0;
-        Exception? first = null;
-        foreach (BufferedEvent<TEvent> buffered in batch)
-        {
-            try
-            {
-                _publisher.Publish(buffered.Topic, buffered.Event);
-            }
-            catch (Exception exception)
-            {
-                // The bus throws nothing here, but another publisher may. The event is stored, and those after it are to be heard of.
-                failures++;
-                first ??= exception;
-            }
-        }
-
-        if (first is not null)
-            Log.BroadcastFailed(_logger, first, typeof(TEvent).Name, failures);
     }
 }

@@ -54,7 +54,7 @@ public sealed class ExperimentRunsTests : IDisposable
         await using SampleProcess process = SampleRunner.Start("ExperimentRuns", ["--until-stopped", "--file", File]);
         await process.WaitForLineAsync(l => l.EndsWith("goes on until Ctrl-C.", StringComparison.Ordinal));
 
-        await process.SignalAsync("INT");
+        await process.InterruptAsync();
         SampleResult result = await process.WaitForExitAsync();
 
         result.ExitCode.Should().Be(0, "{0}", string.Join('\n', result.Errors));

@@ -18,7 +18,7 @@ internal static class PostgresPrograms
     {
         if (OperatingSystem.IsWindows())
             return (null, "PostgreSQL is installed by a shell script, which does not run on Windows.");
-        ProcessStartInfo start = new("bash", [Path.Combine(SampleRunner.Repository, "tests", "install-postgresql.sh")])
+        ProcessStartInfo start = new("bash", [Repository.PathOf("tests", "install-postgresql.sh")])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
