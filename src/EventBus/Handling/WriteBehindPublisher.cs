@@ -159,7 +159,7 @@ public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, 
     private static void ThrowIfInvalid(string topic, TEvent @event)
     {
         TopicRules.ThrowIfNotPublishable(topic);
-        if (@event is null)
+        if (!typeof(TEvent).IsValueType && @event is null)
             throw new ArgumentNullException(nameof(@event));
     }
 
