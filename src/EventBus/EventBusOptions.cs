@@ -46,6 +46,12 @@ public class EventBusOptions
             yield return $"{nameof(Subscription)}.{failure}";
         for (int i = 0; i < History.Count; i++)
         {
+            if (History[i] is null)
+            {
+                yield return $"{nameof(History)}[{i}] is null; a rule has at least a {nameof(HistoryRule.Pattern)}.";
+                continue;
+            }
+
             foreach (string failure in History[i].Failures())
                 yield return $"{nameof(History)}[{i}].{failure}";
         }

@@ -46,7 +46,7 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
         options.Validate(nameof(options));
         NodeName = options.NodeName ?? ProcessName;
         _defaults = options.Subscription.Copy();
-        ILogger logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger("EventBus");
+        ILogger logger = new GuardedLogger((loggerFactory ?? NullLoggerFactory.Instance).CreateLogger("EventBus"));
         TimeProvider = timeProvider ?? TimeProvider.System;
         Activity = new ActivityMonitor();
         BusTelemetry telemetry = new(meterFactory);

@@ -3,6 +3,10 @@ using EventBus.Delivery;
 namespace EventBus.History;
 
 /// <summary>Reads cuts of several topics as one stream in the order of their sequences, those of one type.</summary>
+/// <remarks>
+/// Reading is done under the channel's lock, so it must not search: a cut of which not every event is wanted is copied without the
+/// others, here, where no lock is held. The usual one is read where history has it.
+/// </remarks>
 internal sealed class HistoryCursor<TEvent> : ReplayCursor<TEvent>
     where TEvent : notnull
 {
@@ -15,8 +19,12 @@ internal sealed class HistoryCursor<TEvent> : ReplayCursor<TEvent>
         long after = plan.Replay.Kind == ReplayKind.After ? plan.Replay.Value : 0;
         foreach (HistoryCut cut in plan.Cuts)
         {
-            _remaining += CountAll(cut, after);
-            Enqueue(new TopicCursor(cut, after));
+            int count = Count(cut, after);
+            if (count == 0)
+                continue;
+            _remaining += count;
+            TopicCursor topic = new(count == cut.Count ? cut : Filter(cut, after, count));
+            _topics.Enqueue(topic, topic.Current.Sequence);
         }
 
         if (plan.Replay.Kind == ReplayKind.Last)
@@ -32,25 +40,39 @@ internal sealed class HistoryCursor<TEvent> : ReplayCursor<TEvent>
 
     public override void Read(out Slot<TEvent> slot)
     {
-        TopicCursor topic = _topics.Dequeue();
+        TopicCursor topic = _topics.Peek();
         slot = ToSlot(topic.Current);
         _remaining--;
-        Enqueue(topic);
+        if (topic.MoveNext())
+            _topics.DequeueEnqueue(topic, topic.Current.Sequence);
+        else
+            _topics.Dequeue();
     }
 
-    private static int CountAll(in HistoryCut cut, long after)
-    {
-        int count = 0, index = cut.Start, segment = 0;
-        for (int left = cut.Count; left > 0; left--)
-        {
-            if (index == cut.Segments[segment]!.Entries.Length)
-                (segment, index) = (segment + 1, 0);
-            ref readonly HistoryEntry entry = ref cut.Segments[segment]!.Entries[index++];
-            if (entry.Event is TEvent && entry.Sequence > after)
-                count++;
-        }
+    private static bool IsWanted(in HistoryEntry entry, long after) => entry.Event is TEvent && entry.Sequence > after;
 
+    private static int Count(in HistoryCut cut, long after)
+    {
+        int count = 0;
+        TopicCursor topic = new(cut with { Segments = [.. cut.Segments] });
+        do
+            count += IsWanted(topic.Current, after) ? 1 : 0;
+        while (topic.MoveNext());
         return count;
+    }
+
+    private static HistoryCut Filter(in HistoryCut cut, long after, int count)
+    {
+        HistorySegment wanted = new(count);
+        TopicCursor topic = new(cut);
+        int index = 0;
+        do
+        {
+            if (IsWanted(topic.Current, after))
+                wanted.Entries[index++] = topic.Current;
+        }
+        while (topic.MoveNext());
+        return new HistoryCut([wanted], Start: 0, count);
     }
 
     private static Slot<TEvent> ToSlot(in HistoryEntry entry) => new()
@@ -61,37 +83,26 @@ internal sealed class HistoryCursor<TEvent> : ReplayCursor<TEvent>
         PublishedAtTicks = entry.PublishedAtTicks,
     };
 
-    private void Enqueue(TopicCursor topic)
-    {
-        if (topic.MoveNext())
-            _topics.Enqueue(topic, topic.Current.Sequence);
-    }
-
-    /// <summary>Reads one cut, and lets go of each segment when it is through with it.</summary>
-    private sealed class TopicCursor(HistoryCut cut, long after)
+    /// <summary>Reads one cut, which has at least one entry, and lets go of each segment when it is through with it.</summary>
+    private sealed class TopicCursor(HistoryCut cut)
     {
         private int _segment;
-        private int _index = cut.Start - 1;
+        private int _index = cut.Start;
         private int _left = cut.Count;
 
         public ref readonly HistoryEntry Current => ref cut.Segments[_segment]!.Entries[_index];
 
         public bool MoveNext()
         {
-            while (_left > 0)
+            if (--_left == 0)
+                return false;
+            if (++_index == cut.Segments[_segment]!.Entries.Length)
             {
-                _left--;
-                if (++_index == cut.Segments[_segment]!.Entries.Length)
-                {
-                    cut.Segments[_segment++] = null;
-                    _index = 0;
-                }
-
-                if (Current.Event is TEvent && Current.Sequence > after)
-                    return true;
+                cut.Segments[_segment++] = null;
+                _index = 0;
             }
 
-            return false;
+            return true;
         }
     }
 }

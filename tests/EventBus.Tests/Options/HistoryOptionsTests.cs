@@ -14,6 +14,15 @@ public sealed class HistoryOptionsTests
         new HistoryRule().Should().BeEquivalentTo(new { Pattern = "", Depth = 500, MaxTopics = 200, MaxAge = (TimeSpan?)null });
     }
 
+    [Fact]
+    public void History_NullRule_SaysWhich()
+    {
+        EventBusOptions options = new();
+        options.History.Add(null!);
+
+        Creating(options).Should().Throw<ArgumentException>().WithMessage("*History?0? is null*");
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(-1)]
