@@ -6,7 +6,8 @@ using OpenTelemetry.Trace;
 
 namespace EventBus.Tests.Diagnostics;
 
-/// <summary>What a user's telemetry pipeline gets, read by OpenTelemetry's own SDK.</summary>
+/// <summary>What a user's telemetry pipeline gets, read by OpenTelemetry's own SDK. Alone, as it hears every bus of the process.</summary>
+[Collection(nameof(AloneCollection))]
 public sealed class OpenTelemetryTests
 {
     [Fact]
@@ -43,7 +44,7 @@ public sealed class OpenTelemetryTests
         collected.Values["messaging.process.duration", $"error.type=System.InvalidOperationException {Handler}"].Should().Be(1);
         collected.Values["eventbus.delivery.delay", Handler].Should().Be(2);
         collected.Values["messaging.client.sent.messages", "messaging.operation.name=publish messaging.system=eventbus"]
-            .Should().BeGreaterThanOrEqualTo(2, "other tests may publish meanwhile");
+            .Should().BeGreaterThanOrEqualTo(2);
         collected.Tags.Should().NotContain(t => t.Contains("secret:topic"), "topics have no bound");
     }
 
@@ -105,8 +106,9 @@ public sealed class OpenTelemetryTests
                     foreach (KeyValuePair<string, object?> tag in point.Tags)
                         tags.Add($"{tag.Key}={tag.Value}");
                     tags.Sort(StringComparer.Ordinal);
-                    All[(metric.Name, string.Join(' ', tags))] =
-                        metric.MetricType is MetricType.Histogram ? point.GetHistogramCount() : point.GetSumLong();
+                    (string, string) key = (metric.Name, string.Join(' ', tags));
+                    All[key] = All.GetValueOrDefault(key)
+                        + (metric.MetricType is MetricType.Histogram ? point.GetHistogramCount() : point.GetSumLong());
                 }
             }
 
