@@ -32,6 +32,9 @@ internal struct SlotBuffer<TEvent>
     /// others takes it back, instead of allocating it again and again.
     /// </summary>
     private WeakReference<Slot<TEvent>[]>? _shed;
+
+    /// <summary>What the shed buffer was taken back for; used again at the next shrinking, for the same reason.</summary>
+    private Slot<TEvent>[]? _outgrown;
     private int _head;
     private int _count;
 
@@ -104,7 +107,9 @@ internal struct SlotBuffer<TEvent>
         if (_shed is not null && _shed.TryGetTarget(out Slot<TEvent>[]? shed) && shed.Length > Length)
         {
             _shed.SetTarget(null!);
+            Slot<TEvent>[]? outgrown = _slots;
             MoveTo(shed);
+            _outgrown = outgrown;
             return;
         }
 
@@ -122,13 +127,24 @@ internal struct SlotBuffer<TEvent>
         else if (++_quietRounds == RoundsBeforeShrinking)
         {
             // Room for twice the peak of the last round: what follows looks like it.
+            int fitting = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(_peak * 2, SmallLength));
             Slot<TEvent>[] large = _slots;
-            MoveTo(new Slot<TEvent>[(int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(_peak * 2, SmallLength))]);
-            (_shed ??= new(large)).SetTarget(large);
+            MoveTo(_outgrown is not null && _outgrown.Length >= fitting ? _outgrown : new Slot<TEvent>[fitting]);
+            _outgrown = null;
+            Shed(large);
             _quietRounds = 0;
         }
 
         _peak = _count;
+    }
+
+    private void Shed(Slot<TEvent>[] slots)
+    {
+        // The largest is the one worth keeping: it is taken back at once, whatever the next burst needs.
+        if (_shed is null)
+            _shed = new(slots);
+        else if (!_shed.TryGetTarget(out Slot<TEvent>[]? kept) || kept.Length < slots.Length)
+            _shed.SetTarget(slots);
     }
 
     /// <summary>Leaves nothing behind.</summary>

@@ -81,6 +81,32 @@ public sealed class SlotBufferTests
     }
 
     [Fact]
+    public void ShrinkingAndGrowingAgain_AllocatesNothing_UnlessTheCollectorCameBetween()
+    {
+        long least = long.MaxValue;
+        for (int cycle = 0; cycle < 100 && least > 0; cycle++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 512; i++)
+                Append();
+            while (_buffer.Count > 0)
+                _buffer.RemoveFirst();
+            for (int round = 0; round < QuietRounds; round++)
+            {
+                Append();
+                _buffer.RemoveFirst();
+            }
+
+            // The first cycles have nothing to take back yet.
+            if (cycle >= 2)
+                least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        least.Should().Be(0);
+        _buffer.Length.Should().BeLessThan(512, "otherwise there was nothing to take back");
+    }
+
+    [Fact]
     public void DoesNotShrink_WhileRoundsFillIt()
     {
         Burst(1000);
