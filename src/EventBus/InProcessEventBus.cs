@@ -6,7 +6,6 @@ using EventBus.Handling;
 using EventBus.History;
 using EventBus.Routing;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EventBus;
 
@@ -46,8 +45,8 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
         options.Validate(nameof(options));
         NodeName = options.NodeName ?? ProcessName;
         _defaults = options.Subscription.Copy();
-        ILogger logger = new GuardedLogger((loggerFactory ?? NullLoggerFactory.Instance).CreateLogger("EventBus"));
-        TimeProvider = timeProvider ?? TimeProvider.System;
+        ILogger logger = GuardedLogger.From(loggerFactory);
+        TimeProvider = GuardedTimeProvider.From(timeProvider);
         Activity = new ActivityMonitor();
         BusTelemetry telemetry = new(meterFactory);
         EventClock clock = new(TimeProvider);

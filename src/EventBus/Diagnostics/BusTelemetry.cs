@@ -7,19 +7,22 @@ namespace EventBus.Diagnostics;
 /// The meter and the spans of one bus. Names follow OpenTelemetry's messaging conventions where they have one; tags carry a
 /// wildcard pattern or a subscription's name, never a topic, whose number has no bound.
 /// </summary>
-/// <remarks>Immutable after construction. Instruments call their listeners, so none is touched while a lock is held.</remarks>
+/// <remarks>
+/// Immutable after construction. Instruments call their listeners, so none is touched while a lock is held; and what a listener throws
+/// goes no further: a measurement is lost, no event.
+/// </remarks>
 internal sealed class BusTelemetry : IDisposable
 {
     public const string System = "eventbus";
     private const string OperationName = "messaging.operation.name";
     private const string PublishOperation = "publish";
     private const string ProcessOperation = "process";
-    private const string ErrorType = "error.type";
+    public const string ErrorType = "error.type";
 
     /// <summary>One for the process: spans of all buses come from it.</summary>
     public static readonly ActivitySource Activities = new(EventBusTelemetry.Name);
 
-    private static readonly KeyValuePair<string, object?>[] PublishTags =
+    private static readonly TagList PublishTags =
         [new("messaging.system", System), new(OperationName, PublishOperation), new("messaging.operation.type", "send")];
 
     private readonly Meter _meter;
@@ -61,21 +64,21 @@ internal sealed class BusTelemetry : IDisposable
     public void Sent()
     {
         if (_sent.Enabled)
-            _sent.Add(1, new("messaging.system", System), new(OperationName, PublishOperation));
+            Add(_sent, 1, new TagList { { "messaging.system", System }, { OperationName, PublishOperation } });
     }
 
     public void Consumed(in SubscriberTags tags, long publishedAtTicks, TimeProvider timeProvider)
     {
         if (_consumed.Enabled)
-            _consumed.Add(1, tags.ToTagList());
+            Add(_consumed, 1, tags.ToTagList());
         if (_deliveryDelay.Enabled)
-            _deliveryDelay.Record(Math.Max(0, (timeProvider.GetUtcNow().UtcTicks - publishedAtTicks) / (double)TimeSpan.TicksPerSecond), tags.ToTagList());
+            Record(_deliveryDelay, Math.Max(0, (timeProvider.GetUtcNow().UtcTicks - publishedAtTicks) / (double)TimeSpan.TicksPerSecond), tags.ToTagList());
     }
 
     public void Dropped(in SubscriberTags tags, int count)
     {
         if (_dropped.Enabled)
-            _dropped.Add(count, tags.ToTagList());
+            Add(_dropped, count, tags.ToTagList());
     }
 
     public void Processed(in SubscriberTags tags, TimeSpan duration, string? errorType)
@@ -83,40 +86,30 @@ internal sealed class BusTelemetry : IDisposable
         TagList all = tags.ToTagList();
         if (errorType is not null)
             all.Add(ErrorType, errorType);
-        _processDuration.Record(duration.TotalSeconds, all);
+        Record(_processDuration, duration.TotalSeconds, all);
     }
 
     /// <summary>Whether someone listens to spans.</summary>
     public static bool IsTraced => Activities.HasListeners();
 
-    /// <summary>The span of a publish; null, at the cost of one check, while nobody listens.</summary>
-    public static Activity? StartPublish() =>
-        Activities.HasListeners()
-            ? Activities.StartActivity(ActivityKind.Producer, parentContext: default, tags: PublishTags, name: PublishOperation)
-            : null;
+    /// <summary>The span of a publish; none, at the cost of one check, while nobody listens.</summary>
+    public static Span StartPublish() =>
+        Activities.HasListeners() ? Span.Start(ActivityKind.Producer, PublishTags, links: null, PublishOperation) : default;
 
-    /// <summary>The span of a handler's work on an event or a batch; null while nobody listens.</summary>
+    /// <summary>The span of a handler's work on an event or a batch; none while nobody listens.</summary>
     /// <param name="subscriber">Whose handler it is.</param>
     /// <param name="publishers">The spans that published what it works on, to be linked to; null if none was traced.</param>
     /// <param name="batchSize">The number of events in the batch; null for a single event.</param>
-    public static Activity? StartProcess(in SubscriberTags subscriber, IEnumerable<ActivityLink>? publishers, int? batchSize)
+    public static Span StartProcess(in SubscriberTags subscriber, IEnumerable<ActivityLink>? publishers, int? batchSize)
     {
         if (!Activities.HasListeners())
-            return null;
+            return default;
         TagList tags = subscriber.ToTagList();
         tags.Add(OperationName, ProcessOperation);
         tags.Add("messaging.operation.type", "process");
         if (batchSize is { } size)
             tags.Add("messaging.batch.message_count", size);
-        return Activities.StartActivity(ActivityKind.Consumer, parentContext: default, tags, publishers, name: ProcessOperation);
-    }
-
-    /// <summary>Notes on a handler's span that it gave up.</summary>
-    public static void Fail(Activity? span, Exception failure)
-    {
-        span?.SetStatus(ActivityStatusCode.Error, failure.Message);
-        span?.SetTag(ErrorType, failure.GetType().FullName);
-        span?.AddException(failure);
+        return Span.Start(ActivityKind.Consumer, tags, publishers, ProcessOperation);
     }
 
     /// <inheritdoc/>
@@ -124,5 +117,30 @@ internal sealed class BusTelemetry : IDisposable
     {
         if (_ownsMeter)
             _meter.Dispose();
+    }
+
+    /// <summary>Counts, whatever the listeners do.</summary>
+    private static void Add(Counter<long> counter, long count, in TagList tags)
+    {
+        try
+        {
+            counter.Add(count, tags);
+        }
+        catch (Exception)
+        {
+            // A listener threw: its loss.
+        }
+    }
+
+    private static void Record(Histogram<double> histogram, double value, in TagList tags)
+    {
+        try
+        {
+            histogram.Record(value, tags);
+        }
+        catch (Exception)
+        {
+            // As above.
+        }
     }
 }

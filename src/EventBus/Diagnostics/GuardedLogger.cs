@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EventBus.Diagnostics;
 
@@ -8,10 +9,36 @@ namespace EventBus.Diagnostics;
 /// </summary>
 internal sealed class GuardedLogger(ILogger logger) : ILogger
 {
-    public IDisposable? BeginScope<TState>(TState state)
-        where TState : notnull => logger.BeginScope(state);
+    /// <summary>The library's logger.</summary>
+    /// <param name="factory">The user's; null: nothing is logged.</param>
+    public static ILogger From(ILoggerFactory? factory) =>
+        new GuardedLogger((factory ?? NullLoggerFactory.Instance).CreateLogger(EventBusTelemetry.Name));
 
-    public bool IsEnabled(LogLevel logLevel) => logger.IsEnabled(logLevel);
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull
+    {
+        try
+        {
+            return logger.BeginScope(state);
+        }
+        catch (Exception)
+        {
+            return null;
+        }
+    }
+
+    public bool IsEnabled(LogLevel logLevel)
+    {
+        try
+        {
+            return logger.IsEnabled(logLevel);
+        }
+        catch (Exception)
+        {
+            // Whether it would be written is not known, so it is tried.
+            return logLevel != LogLevel.None;
+        }
+    }
 
     public void Log<TState>(
         LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)

@@ -73,7 +73,7 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
         BusTelemetry telemetry = Owner.Telemetry;
         long started = telemetry.MeasuresProcessing ? Owner.TimeProvider.GetTimestamp() : 0;
         int count = batch?.Length ?? 1;
-        using Activity? span = BusTelemetry.StartProcess(Channel.Profile.Tags, publishers ?? LinksOf(first), batch?.Length);
+        using Span span = BusTelemetry.StartProcess(Channel.Profile.Tags, publishers ?? LinksOf(first), batch?.Length);
         Exception? failure = null;
         for (int attempt = 1; ; attempt++)
         {
@@ -121,7 +121,7 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
         }
 
         if (failure is not null)
-            BusTelemetry.Fail(span, failure);
+            span.Fail(failure);
         if (started != 0)
             telemetry.Processed(Channel.Profile.Tags, Owner.TimeProvider.GetElapsedTime(started), failure?.GetType().FullName);
     }

@@ -1,7 +1,6 @@
 using EventBus.Diagnostics;
 using EventBus.Handling;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EventBus;
 
@@ -59,8 +58,8 @@ public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, 
         _options = (options ?? new WriteBehindOptions()).Copy();
         _options.Validate(nameof(options));
         InProcessEventBus? bus = publisher as InProcessEventBus;
-        _timeProvider = timeProvider ?? bus?.TimeProvider ?? TimeProvider.System;
-        _logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger("EventBus");
+        _timeProvider = GuardedTimeProvider.From(timeProvider ?? bus?.TimeProvider);
+        _logger = GuardedLogger.From(loggerFactory);
         _activity = bus?.Activity;
         _buffer = new WriteBehindBuffer<TEvent>(_options);
         _pump = new WriteBehindPump<TEvent>(_buffer, publisher, store, _options, _timeProvider, _logger, _activity);

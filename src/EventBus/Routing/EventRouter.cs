@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using EventBus.Delivery;
@@ -109,8 +108,8 @@ internal sealed class EventRouter
     private void SendTraced<TEvent>(TopicRoute route, in TEvent @event, SubscriberChannel? except, ref FanOut fanOut)
         where TEvent : notnull
     {
-        using Activity? span = BusTelemetry.StartPublish();
-        EventOrigin origin = span is null ? route.Origin : new TracedOrigin(route.Origin, span.Context);
+        using Span span = BusTelemetry.StartPublish();
+        EventOrigin origin = span.Context is { } publisher ? new TracedOrigin(route.Origin, publisher) : route.Origin;
         Send(route, in @event, except, origin, ref fanOut);
     }
 
