@@ -37,7 +37,7 @@ public sealed class Subscription<TEvent> : Subscription, IAsyncEnumerable<Envelo
     /// <returns>The events.</returns>
     /// <exception cref="SubscriptionOverflowException">The channel overflowed under <see cref="OverflowPolicy.Close"/>.</exception>
     public IAsyncEnumerator<Envelope<TEvent>> GetAsyncEnumerator(CancellationToken cancellationToken = default) =>
-        new SubscriptionEnumerator<TEvent>(this, _channel, cancellationToken);
+        new SubscriptionEnumerator<TEvent>(this, _channel, leaves: true, cancellationToken);
 
     /// <summary>
     /// The events as an observable. Several observers each get every event from when they were attached; while there is one, the

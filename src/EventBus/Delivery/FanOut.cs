@@ -4,6 +4,10 @@ namespace EventBus.Delivery;
 /// One publish on its way through its subscriptions: what they are offered, and what is to be done once no lock is held any
 /// more. Lives on the publisher's stack.
 /// </summary>
+/// <remarks>
+/// What a channel gives it (readers to wake, its end) the channel has given up: so it is settled whatever happens between the first
+/// offer and the last.
+/// </remarks>
 internal ref struct FanOut
 {
     /// <summary>What is written beside the event; set before the first offer.</summary>
@@ -32,31 +36,39 @@ internal ref struct FanOut
         _reportsEveryLoss = reportsEveryLoss;
     }
 
-    /// <summary>Notes a loss; called under the channel's lock.</summary>
+    /// <summary>Notes a loss; called under the channel's lock. Never throws.</summary>
     public void Add(in Loss loss)
     {
         Dropped += loss.Count;
-        if (loss.BeginsEpisode || _reportsEveryLoss)
+        if (!loss.BeginsEpisode && !_reportsEveryLoss)
+            return;
+        try
+        {
             (_losses ??= []).Add(loss);
+        }
+        catch (OutOfMemoryException)
+        {
+            // It is counted; there is no memory to tell it.
+        }
     }
 
-    /// <summary>Notes a channel that this publish ended; called under the channel's lock.</summary>
+    /// <summary>Notes a channel that this publish is about to end; called under the channel's lock.</summary>
     public void AddEnded(SubscriberChannel channel) => (_ended ??= []).Add(channel);
 
-    /// <summary>Does what had to wait until no lock was held.</summary>
+    /// <summary>Does what had to wait until no lock was held. Never throws.</summary>
     public readonly void Settle()
     {
         ReadWait.CompleteAll(Wakes, readable: true);
         if (_ended is not null)
         {
             foreach (SubscriberChannel channel in _ended)
-                channel.AfterEnd();
+                channel.AfterOverflow();
         }
 
         if (_losses is not null)
         {
             foreach (Loss loss in _losses)
-                loss.Channel.Owner.Lost(loss);
+                SubscriberChannel.Report(loss);
         }
     }
 }

@@ -37,16 +37,7 @@ internal sealed class PendingPublish
         _matched = soFar.Matched;
         Interlocked.Add(ref _dropped, soFar.Dropped);
         if (Volatile.Read(ref _open) > 1)
-        {
-            // One timer for all: armed for the shortest time-out, then for the next longer one. Made unarmed, so that it
-            // cannot run before it is assigned.
-            _timer = timeProvider.CreateTimer(
-                static state => ((PendingPublish)state!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            ArmFor(_waits.Min(w => w.Timeout));
-            _cancelledBy = cancellationToken;
-            _registration = cancellationToken.UnsafeRegister(static state => ((PendingPublish)state!).OnCancelled(), this);
-        }
-
+            WaitAtMost(timeProvider, cancellationToken);
         Release();
         return _source.Task;
     }
@@ -59,6 +50,25 @@ internal sealed class PendingPublish
         if (end == WaitEnd.Cancelled)
             _cancelled = true;
         Release();
+    }
+
+    private void WaitAtMost(TimeProvider timeProvider, CancellationToken cancellationToken)
+    {
+        try
+        {
+            // One timer for all: armed for the shortest time-out, then for the next longer one. Made unarmed, so that it
+            // cannot run before it is assigned.
+            _timer = timeProvider.CreateTimer(
+                static state => ((PendingPublish)state!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            ArmFor(_waits.Min(w => w.Timeout));
+            _cancelledBy = cancellationToken;
+            _registration = cancellationToken.UnsafeRegister(static state => ((PendingPublish)state!).OnCancelled(), this);
+        }
+        catch (OutOfMemoryException)
+        {
+            // Without a timer nobody would tell them that they wait in vain.
+            GiveUp(WaitEnd.TimedOut);
+        }
     }
 
     private void ArmFor(TimeSpan deadline)
@@ -84,10 +94,12 @@ internal sealed class PendingPublish
             ArmFor(next);
     }
 
-    private void OnCancelled()
+    private void OnCancelled() => GiveUp(WaitEnd.Cancelled);
+
+    private void GiveUp(WaitEnd why)
     {
         foreach (WriteWait wait in _waits)
-            wait.GiveUp(WaitEnd.Cancelled);
+            wait.GiveUp(why);
     }
 
     private void Release()

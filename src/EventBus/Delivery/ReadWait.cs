@@ -5,14 +5,14 @@ namespace EventBus.Delivery;
 
 /// <summary>One reader waiting for an event or the end. Reused by its channel unless it waits with a token.</summary>
 /// <remarks>
-/// Whoever takes it out of the channel's list, under the channel's lock, is the one that completes it, after the lock: so it is
+/// Whoever takes it out of the channel's queue, under the channel's lock, is the one that completes it, after the lock: so it is
 /// completed exactly once. <see cref="Next"/> belongs to the channel's lock before that and to the completer after it.
 /// </remarks>
 internal sealed class ReadWait : IValueTaskSource<bool>
 {
     private readonly SubscriberChannel _channel;
     private readonly bool _reusable;
-    private ManualResetValueTaskSourceCore<bool> _source = new() { RunContinuationsAsynchronously = true };
+    private ContainedSource<bool> _source;
 
     /// <summary>The subscription, so that a waiting reader keeps it from being reclaimed; null when not waiting.</summary>
     [SuppressMessage("CodeQuality", "IDE0052", Justification = "To be held is all it is for.")]
@@ -24,21 +24,31 @@ internal sealed class ReadWait : IValueTaskSource<bool>
     {
         _channel = channel;
         _reusable = reusable;
+        _source = new ContainedSource<bool>(channel.Owner.Logger);
     }
 
-    /// <summary>The next in the list this one is in.</summary>
+    /// <summary>Neighbours in the channel's queue; the next one also in the list of those taken out of it.</summary>
+    public ReadWait? Previous { get; set; }
+
     public ReadWait? Next { get; set; }
+
+    /// <summary>Whether it is in the channel's queue; belongs to the channel's lock.</summary>
+    public bool IsWaiting { get; set; }
 
     /// <summary>The wait as the reader sees it.</summary>
     public ValueTask<bool> Task => new(this, _source.Version);
 
-    public void Begin(object keepAlive)
+    /// <summary>Whether it waits to take an event, rather than only to be told that there is one.</summary>
+    public bool Takes { get; private set; }
+
+    public void Begin(object keepAlive, bool takes)
     {
+        Takes = takes;
         _keptAlive = keepAlive;
         _completed = false;
     }
 
-    /// <summary>Ends the wait when a token is cancelled. Called after it was listed, with no lock held.</summary>
+    /// <summary>Ends the wait when a token is cancelled. Called after it was queued, with no lock held.</summary>
     public void CancelBy(CancellationToken cancellationToken)
     {
         _registration = cancellationToken.UnsafeRegister(
@@ -56,26 +66,34 @@ internal sealed class ReadWait : IValueTaskSource<bool>
             _registration.Unregister();
     }
 
-    public void Complete(bool readable)
+    /// <summary>Makes one list of two.</summary>
+    public static ReadWait? Join(ReadWait? first, ReadWait? second)
     {
-        End();
-        _source.SetResult(readable);
+        if (first is null || second is null)
+            return first ?? second;
+        ReadWait last = first;
+        while (last.Next is { } next)
+            last = next;
+        last.Next = second;
+        return first;
     }
 
-    public void Fail(Exception exception)
-    {
-        End();
-        _source.SetException(exception);
-    }
-
-    /// <summary>Completes a list of waits that were taken out of their channels.</summary>
+    /// <summary>Completes a list of waits that were taken out of their channels; whatever one throws, the others are completed.</summary>
     public static void CompleteAll(ReadWait? first, bool readable)
     {
         while (first is { } wait)
         {
             first = wait.Next;
             wait.Next = null;
-            wait.Complete(readable);
+            try
+            {
+                wait.End();
+                wait._source.SetResult(readable);
+            }
+            catch (Exception)
+            {
+                // No memory to hand it to the pool: this reader is lost, and no other.
+            }
         }
     }
 
@@ -89,6 +107,12 @@ internal sealed class ReadWait : IValueTaskSource<bool>
         }
 
         return readable;
+    }
+
+    private void Fail(Exception exception)
+    {
+        End();
+        _source.SetException(exception);
     }
 
     private void End()

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace EventBus.Delivery;
@@ -13,6 +14,16 @@ internal struct Slot<TEvent>
 
     /// <summary>The how-manieth event offered to its subscription this is; 0 for a replayed one, which was not offered.</summary>
     public long Ordinal;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Fill(in TEvent @event, long ordinal, in Stamp stamp)
+    {
+        Event = @event;
+        Origin = stamp.Origin;
+        Sequence = stamp.Sequence;
+        PublishedAtTicks = stamp.PublishedAtTicks;
+        Ordinal = ordinal;
+    }
 
     public readonly Envelope<TEvent> ToEnvelope(long missed) => new(Origin.Topic, Event)
     {

@@ -6,17 +6,29 @@ using System.Runtime.InteropServices;
 namespace EventBus.Delivery;
 
 /// <summary>
-/// The circular buffer of a channel. It starts without memory, doubles as it fills, and lets go of what a burst needed after
-/// some nearly empty rounds. Not thread-safe: the channel's lock guards it.
+/// The buffer of a channel: a ring of segments. It starts without memory, grows by a segment as it fills, and lets go of what a burst needed
+/// after some nearly empty rounds. Not thread-safe: the channel's lock guards it.
 /// </summary>
 /// <remarks>
+/// <para>
+/// Segments rather than one array, because a lock is held: growing must not copy what is queued, nor allocate more than a little. From
+/// <see cref="_first"/> to <see cref="_last"/> they are in use, and all between are full; from the last on to the first they are free.
+/// Each new one doubles the buffer until it is as long as a segment may be, so the shorter ones always add up to any smaller buffer.
+/// </para>
+/// <para>
 /// A round ends when the buffer runs empty or after <see cref="RoundReads"/> reads, and is nearly empty when no more than a
 /// quarter of the buffer was ever in use in it.
+/// </para>
 /// </remarks>
 [StructLayout(LayoutKind.Auto)]
 internal struct SlotBuffer<TEvent>
 {
-    /// <summary>Below this length shrinking is not worth a copy.</summary>
+    private const int FirstLength = 4;
+
+    /// <summary>The longest segment: a few kilobytes, for events of the usual size.</summary>
+    private const int LongestSegment = 256;
+
+    /// <summary>Below this length shrinking is not worth the while.</summary>
     private const int SmallLength = 16;
 
     private const int RoundReads = 1024;
@@ -24,19 +36,25 @@ internal struct SlotBuffer<TEvent>
     /// <summary>How many nearly empty rounds in a row shrink the buffer; the contract says within 50.</summary>
     private const int RoundsBeforeShrinking = 32;
 
-    /// <summary>Length is a power of two, so that an index wraps by a mask.</summary>
-    private Slot<TEvent>[]? _slots;
+    /// <summary>Where the oldest slot is; null while nothing was ever queued.</summary>
+    private SlotSegment<TEvent>? _first;
+
+    /// <summary>Where the newest slot is.</summary>
+    private SlotSegment<TEvent>? _last;
 
     /// <summary>
-    /// What shrinking let go of, for as long as the collector leaves it: a consumer that keeps up at times and falls behind at
-    /// others takes it back, instead of allocating it again and again.
+    /// What shrinking let go of, as a chain, for as long as the collector leaves it: a consumer that keeps up at times and falls behind
+    /// at others takes it back, instead of allocating it again and again.
     /// </summary>
-    private WeakReference<Slot<TEvent>[]>? _shed;
+    private WeakReference<SlotSegment<TEvent>>? _shed;
 
-    /// <summary>What the shed buffer was taken back for; used again at the next shrinking, for the same reason.</summary>
-    private Slot<TEvent>[]? _outgrown;
+    /// <summary>The index of the oldest slot in the first segment.</summary>
     private int _head;
+
+    /// <summary>The index behind the newest slot in the last segment.</summary>
+    private int _end;
     private int _count;
+    private int _length;
 
     /// <summary>The most slots in use at once in this round.</summary>
     private int _peak;
@@ -45,26 +63,55 @@ internal struct SlotBuffer<TEvent>
 
     public readonly int Count => _count;
 
-    public readonly int Length => _slots?.Length ?? 0;
+    /// <summary>The slots of all segments.</summary>
+    public readonly int Length => _length;
 
-    /// <summary>Whether one more can be appended without growing.</summary>
-    public readonly bool HasSpace => _slots is not null && _count < _slots.Length;
+    /// <summary>Whether one more can be appended where the last one was, so that it cannot fail.</summary>
+    public readonly bool HasSpace => _last is not null && _end < _last.Slots.Length;
 
-    /// <summary>The slot at a distance from the oldest one.</summary>
+    /// <summary>The oldest slot.</summary>
+    public readonly ref Slot<TEvent> First
+    {
+        get
+        {
+            Debug.Assert(_count > 0, "nothing is queued");
+            return ref _first!.Slots[_head];
+        }
+    }
+
+    /// <summary>The newest slot.</summary>
+    public readonly ref Slot<TEvent> Last
+    {
+        get
+        {
+            Debug.Assert(_count > 0, "nothing is queued");
+            return ref _last!.Slots[_end - 1];
+        }
+    }
+
+    /// <summary>The slot at a distance from the oldest one; found by going from segment to segment.</summary>
     public readonly ref Slot<TEvent> this[int offset]
     {
         get
         {
             Debug.Assert((uint)offset < (uint)_count, "outside of what is queued");
-            return ref _slots![(_head + offset) & (_slots.Length - 1)];
+            SlotSegment<TEvent> segment = _first!;
+            int index = _head + offset;
+            while (index >= segment.Slots.Length)
+            {
+                index -= segment.Slots.Length;
+                segment = segment.Next;
+            }
+
+            return ref segment.Slots[index];
         }
     }
 
-    /// <summary>Room for one more at the end; the caller fills it.</summary>
+    /// <summary>Room for one more at the end; the caller fills it. If there is no memory for it, nothing has changed.</summary>
     public ref Slot<TEvent> Append()
     {
         if (!HasSpace)
-            Grow();
+            MakeSpace();
         return ref AppendInSpace();
     }
 
@@ -73,90 +120,213 @@ internal struct SlotBuffer<TEvent>
     public ref Slot<TEvent> AppendInSpace()
     {
         Debug.Assert(HasSpace, "would have to grow");
-        Slot<TEvent>[] slots = _slots!;
-        int count = _count;
-        int index = (_head + count) & (slots.Length - 1);
-        _count = ++count;
+        int count = ++_count;
         if (count > _peak)
             _peak = count;
-        return ref slots[index];
+        return ref _last!.Slots[_end++];
     }
 
     public void RemoveFirst()
     {
-        Debug.Assert(_count > 0, "nothing is queued");
-        Slot<TEvent>[] slots = _slots!;
-        slots[_head] = default;
-        _head = (_head + 1) & (slots.Length - 1);
+        First = default;
         _count--;
+        if (++_head == _first!.Slots.Length && _count > 0)
+        {
+            _first = _first.Next;
+            _head = 0;
+        }
+
+        BeginAnewIfEmpty();
         if (_count == 0 || ++_reads == RoundReads)
             EndRound();
     }
 
     public void RemoveLast()
     {
-        Debug.Assert(_count > 0, "nothing is queued");
-        this[_count - 1] = default;
+        Last = default;
         _count--;
+        if (--_end == 0 && _count > 0)
+        {
+            _last = _last!.Previous;
+            _end = _last.Slots.Length;
+        }
+
+        BeginAnewIfEmpty();
     }
 
     public void Clear() => this = default;
 
-    private void Grow()
+    /// <summary>How many of the events are the bus's own.</summary>
+    public readonly int CountOwn()
     {
-        if (_shed is not null && _shed.TryGetTarget(out Slot<TEvent>[]? shed) && shed.Length > Length)
+        int own = 0;
+        SlotSegment<TEvent>? segment = _first;
+        for (int left = _count, index = _head; left > 0; left--, index++)
         {
-            _shed.SetTarget(null!);
-            Slot<TEvent>[]? outgrown = _slots;
-            MoveTo(shed);
-            _outgrown = outgrown;
+            if (index == segment!.Slots.Length)
+                (segment, index) = (segment.Next, 0);
+            own += segment.Slots[index].Origin.IsOwn ? 1 : 0;
+        }
+
+        return own;
+    }
+
+    /// <summary>With nothing queued the segment that was used last is filled from its start again, however often.</summary>
+    private void BeginAnewIfEmpty()
+    {
+        if (_count > 0)
+            return;
+        _first = _last;
+        _head = _end = 0;
+    }
+
+    /// <summary>Goes on in the next segment: a free one, one that was let go of, or a new one.</summary>
+    private void MakeSpace()
+    {
+        if (_last is null)
+        {
+            _first = _last = new SlotSegment<TEvent>(FirstLength);
+            _length = FirstLength;
             return;
         }
 
-        MoveTo(new Slot<TEvent>[_slots is null ? 4 : _slots.Length * 2]);
+        if (_last.Next == _first)
+        {
+            if (_shed is null || !_shed.TryGetTarget(out SlotSegment<TEvent>? chain))
+                chain = new SlotSegment<TEvent>(Math.Min(_length, LongestSegment));
+            else
+                _shed.SetTarget(null!);
+            Insert(chain);
+        }
+
+        _last = _last.Next;
+        _end = 0;
+    }
+
+    /// <summary>Puts a chain of segments behind the last one.</summary>
+    private void Insert(SlotSegment<TEvent> chain)
+    {
+        SlotSegment<TEvent> after = _last!, next = after.Next;
+        for (SlotSegment<TEvent>? segment = chain; segment is not null;)
+        {
+            SlotSegment<TEvent>? following = segment.Chained;
+            segment.Chained = null;
+            after.Link(segment);
+            _length += segment.Slots.Length;
+            (after, segment) = (segment, following);
+        }
+
+        after.Link(next);
     }
 
     private void EndRound()
     {
         _reads = 0;
-        int length = _slots!.Length;
-        if (length <= SmallLength || _peak > length / 4)
-        {
+        if (_length <= SmallLength || _peak > _length / 4)
             _quietRounds = 0;
-        }
-        else if (++_quietRounds == RoundsBeforeShrinking)
-        {
-            // Room for twice the peak of the last round: what follows looks like it.
-            int fitting = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(_peak * 2, SmallLength));
-            Slot<TEvent>[] large = _slots;
-            MoveTo(_outgrown is not null && _outgrown.Length >= fitting ? _outgrown : new Slot<TEvent>[fitting]);
-            _outgrown = null;
-            Shed(large);
-            _quietRounds = 0;
-        }
-
+        else if (++_quietRounds >= RoundsBeforeShrinking)
+            Shrink();
         _peak = _count;
     }
 
-    private void Shed(Slot<TEvent>[] slots)
+    /// <summary>
+    /// Keeps room for twice the peak of the last round, as what follows looks like it. What is in use stays, however long its segment: it
+    /// goes after a later round.
+    /// </summary>
+    private void Shrink()
     {
-        // The largest is the one worth keeping: it is taken back at once, whatever the next burst needs.
-        if (_shed is null)
-            _shed = new(slots);
-        else if (!_shed.TryGetTarget(out Slot<TEvent>[]? kept) || kept.Length < slots.Length)
-            _shed.SetTarget(slots);
-    }
-
-    /// <summary>Leaves nothing behind.</summary>
-    private void MoveTo(Slot<TEvent>[] slots)
-    {
-        for (int i = 0; i < _count; i++)
+        // Segments shorter than a power of two add up to it, so the longer ones go, and of the longest as many as do not fit.
+        int fitting = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(_peak * 2, SmallLength));
+        SlotSegment<TEvent>? chain = null;
+        SlotSegment<TEvent> segment = _first!;
+        bool isInUse = _count > 0;
+        int kept = 0;
+        for (int left = CountSegments(); left > 0; left--)
         {
-            slots[i] = this[i];
-            this[i] = default;
+            SlotSegment<TEvent> next = segment.Next;
+            int length = segment.Slots.Length;
+            bool isFree = !isInUse;
+            isInUse &= segment != _last;
+            if (length < fitting && kept + length <= fitting)
+            {
+                kept += length;
+            }
+            else if (isFree && next != segment)
+            {
+                if (segment == _last)
+                    _first = _last = next;
+                _length -= length;
+                segment.LeaveRing();
+                segment.Chained = chain;
+                chain = segment;
+            }
+
+            segment = next;
         }
 
-        _slots = slots;
-        _head = 0;
+        if (chain is not null)
+            Shed(chain);
+    }
+
+    private readonly int CountSegments()
+    {
+        int count = 1;
+        for (SlotSegment<TEvent> segment = _last!.Next; segment != _last; segment = segment.Next)
+            count++;
+        return count;
+    }
+
+    private void Shed(SlotSegment<TEvent> chain)
+    {
+        if (_shed is null)
+        {
+            _shed = new(chain);
+            return;
+        }
+
+        // What was shed before and is still there goes with it.
+        if (_shed.TryGetTarget(out SlotSegment<TEvent>? earlier))
+        {
+            SlotSegment<TEvent> end = chain;
+            while (end.Chained is { } next)
+                end = next;
+            end.Chained = earlier;
+        }
+
+        _shed.SetTarget(chain);
+    }
+}
+
+/// <summary>A piece of a <see cref="SlotBuffer{TEvent}"/>: alone at first, a ring of one.</summary>
+internal sealed class SlotSegment<TEvent>
+{
+    public SlotSegment(int length)
+    {
+        Slots = new Slot<TEvent>[length];
+        Next = Previous = this;
+    }
+
+    public Slot<TEvent>[] Slots { get; }
+
+    /// <summary>Neighbours in the ring.</summary>
+    public SlotSegment<TEvent> Next { get; private set; }
+
+    public SlotSegment<TEvent> Previous { get; private set; }
+
+    /// <summary>The next one outside of any ring.</summary>
+    public SlotSegment<TEvent>? Chained { get; set; }
+
+    /// <summary>Makes another one follow this one.</summary>
+    public void Link(SlotSegment<TEvent> next)
+    {
+        Next = next;
+        next.Previous = this;
+    }
+
+    /// <summary>Makes the neighbours neighbours of each other.</summary>
+    public void LeaveRing()
+    {
+        Previous.Link(Next);
+        Next = Previous = this;
     }
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace EventBus.Delivery;
 
 /// <summary>
@@ -14,7 +16,8 @@ namespace EventBus.Delivery;
 /// <list type="bullet">
 /// <item>Every event offered while open got the next ordinal, and is queued, waited for, read, dropped or discarded.</item>
 /// <item>Ordinals in the queue grow, and those of waiting events are greater than all that were queued before them.</item>
-/// <item>Nobody waits to read while something is queued or replayed; nobody waits to write while there is room.</item>
+/// <item>While someone waits to take an event, no more is queued or replayed than takers were woken that have not come back yet; nobody
+/// waits only to be told while anything is, and nobody waits to write while there is room.</item>
 /// <item>After the end nothing is added, and nobody waits.</item>
 /// <item>A channel tells its owner once that it ended, and once that it finished; in either order, if both happen at once.</item>
 /// </list>
@@ -23,13 +26,11 @@ internal abstract class SubscriberChannel
 {
     protected Gate ChannelGate = new();
 
-    /// <summary>Waiting readers, newest first.</summary>
-    private ReadWait? _readers;
+    private WaitingReaders _readers;
 
     /// <summary>A wait to use again; taken and put back without the lock.</summary>
     private ReadWait? _spareReader;
-    private TaskCompletionSource? _completion;
-    private TaskCompletionSource? _readerCompletion;
+    private ChannelCompletion _completion;
     private CancellationTokenRegistration _endToken;
     private ChannelState _state;
 
@@ -103,11 +104,7 @@ internal abstract class SubscriberChannel
         get
         {
             using (ChannelGate.Enter())
-            {
-                return _state == ChannelState.Finished
-                    ? Task.CompletedTask
-                    : (_completion ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
-            }
+                return _completion.LockedSubscription(_state == ChannelState.Finished);
         }
     }
 
@@ -117,11 +114,7 @@ internal abstract class SubscriberChannel
         get
         {
             using (ChannelGate.Enter())
-            {
-                if (_state == ChannelState.Finished)
-                    return _fault is null ? Task.CompletedTask : Task.FromException(_fault);
-                return (_readerCompletion ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
-            }
+                return _completion.LockedReader(_state == ChannelState.Finished, _fault);
         }
     }
 
@@ -199,7 +192,7 @@ internal abstract class SubscriberChannel
                 LockedDiscard();
             }
 
-            readers = LockedTakeReaders();
+            readers = _readers.TakeAll();
             finished = LockedTryFinish();
         }
 
@@ -216,14 +209,15 @@ internal abstract class SubscriberChannel
             AfterFinish();
         ReadWait.CompleteAll(readers, readable: false);
         if (loss is { } lost)
-            Owner.Lost(lost);
+            Report(lost);
         return ended;
     }
 
     /// <summary>Waits until there may be something to read, or nothing ever again.</summary>
     /// <param name="keepAlive">What must not be collected while a reader waits.</param>
+    /// <param name="takes">Whether the reader takes an event as soon as it is told of one.</param>
     /// <param name="cancellationToken">Cancels the wait only.</param>
-    public ValueTask<bool> WaitToReadAsync(object keepAlive, CancellationToken cancellationToken)
+    public ValueTask<bool> WaitToReadAsync(object keepAlive, bool takes, CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<bool>(cancellationToken);
@@ -238,9 +232,8 @@ internal abstract class SubscriberChannel
             wait = cancellationToken.CanBeCanceled
                 ? new ReadWait(this, reusable: false)
                 : Interlocked.Exchange(ref _spareReader, null) ?? new ReadWait(this, reusable: true);
-            wait.Begin(keepAlive);
-            wait.Next = _readers;
-            _readers = wait;
+            wait.Begin(keepAlive, takes);
+            _readers.Append(wait);
 
             // Its version must be read before anyone can complete it.
             task = wait.Task;
@@ -256,34 +249,53 @@ internal abstract class SubscriberChannel
     public bool RemoveReader(ReadWait wait)
     {
         using (ChannelGate.Enter())
-        {
-            ReadWait? previous = null;
-            for (ReadWait? reader = _readers; reader is not null; previous = reader, reader = reader.Next)
-            {
-                if (reader != wait)
-                    continue;
-                if (previous is null)
-                    _readers = wait.Next;
-                else
-                    previous.Next = wait.Next;
-                wait.Next = null;
-                return true;
-            }
-
-            return false;
-        }
+            return _readers.TryRemove(wait);
     }
 
     /// <summary>Keeps a wait for the next reader.</summary>
     public void Reuse(ReadWait wait) => Volatile.Write(ref _spareReader, wait);
 
-    /// <summary>Tells the bus what <see cref="FanOut"/> found ended; with no lock held.</summary>
-    public void AfterEnd()
+    /// <summary>Tells the bus of the end that an overflow made; by the publish that did it, with no lock held. Never throws.</summary>
+    public void AfterOverflow()
     {
-        bool finished;
+        try
+        {
+            bool finished;
+            using (ChannelGate.Enter())
+                finished = LockedTryFinish();
+            AfterEnd(finished);
+        }
+        catch (Exception)
+        {
+            // No memory to take it out of a route: it is in there, refuses what it is offered, and goes when the route does.
+        }
+    }
+
+    /// <summary>Tells the bus of a loss; with no lock held. Never throws: it is called by publishers, readers and timers.</summary>
+    public static void Report(in Loss loss)
+    {
+        try
+        {
+            loss.Channel.Owner.Lost(loss);
+        }
+        catch (Exception)
+        {
+            // It is counted; there is no memory to tell it.
+        }
+    }
+
+    /// <summary>Counts an event as lost that there was no memory to offer.</summary>
+    public void LoseOffered(ref FanOut fanOut)
+    {
         using (ChannelGate.Enter())
-            finished = LockedTryFinish();
-        AfterEnd(finished);
+        {
+            if (_state != ChannelState.Open)
+                return;
+            fanOut.Matched++;
+            LockedNextOrdinal();
+            EventOrigin origin = fanOut.Stamp.Origin;
+            fanOut.Add(LockedLose(origin, origin.IsOwn));
+        }
     }
 
     /// <summary>What can be read, as opposed to what is held back.</summary>
@@ -303,10 +315,12 @@ internal abstract class SubscriberChannel
     /// <summary>Closes the channel because it overflowed; the publish that did it tells the owner.</summary>
     protected void LockedOverflow(ref FanOut fanOut)
     {
-        _state = ChannelState.Ended;
-        _fault = Profile.OverflowOn(fanOut.Stamp.Origin.Topic);
-        LockedWakeReaders(ref fanOut);
+        // What allocates comes first: a channel that ended and told nobody would stay in its routes.
+        SubscriptionOverflowException fault = Profile.OverflowOn(fanOut.Stamp.Origin.Topic);
         fanOut.AddEnded(this);
+        (_state, _fault) = (ChannelState.Ended, fault);
+
+        fanOut.Wakes = ReadWait.Join(_readers.TakeAll(), fanOut.Wakes);
     }
 
     /// <summary>The replay is there. The channel may have ended before it came.</summary>
@@ -343,25 +357,16 @@ internal abstract class SubscriberChannel
     /// <summary>An episode of losses is over: the channel ran empty.</summary>
     protected void LockedEndEpisode() => _isLagging = false;
 
-    /// <summary>Takes all waiting readers for the publisher to wake. Two that wait compete for what comes.</summary>
+    /// <summary>Has the publisher wake those who are waiting for the event that was queued.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     protected void LockedWakeReaders(ref FanOut fanOut)
     {
-        if (_readers is null)
-            return;
-        ReadWait last = _readers;
-        while (last.Next is not null)
-            last = last.Next;
-        last.Next = fanOut.Wakes;
-        fanOut.Wakes = LockedTakeReaders();
+        if (!_readers.IsEmpty)
+            fanOut.Wakes = ReadWait.Join(_readers.TakeForOne(), fanOut.Wakes);
     }
 
-    /// <summary>Takes all waiting readers for the caller to complete without the lock.</summary>
-    protected ReadWait? LockedTakeReaders()
-    {
-        ReadWait? readers = _readers;
-        _readers = null;
-        return readers;
-    }
+    /// <summary>Takes out those who are waiting for one event, for the caller to complete without the lock.</summary>
+    protected ReadWait? LockedTakeReaders() => _readers.TakeForOne();
 
     /// <summary>Whether the end is reached: the caller then calls <see cref="AfterFinish"/> without the lock.</summary>
     protected bool LockedTryFinish()
@@ -374,18 +379,7 @@ internal abstract class SubscriberChannel
 
     protected void AfterFinish()
     {
-        // The state is final, and both sources are only made before it is.
-        _completion?.SetResult();
-        if (_fault is null)
-        {
-            _readerCompletion?.SetResult();
-        }
-        else if (_readerCompletion is not null)
-        {
-            _readerCompletion.SetException(_fault);
-            _ = _readerCompletion.Task.Exception; // who awaits it sees it; who does not is not to be told by the finalizer
-        }
-
+        _completion.Finish(_fault);
         Owner.Finished(this);
     }
 

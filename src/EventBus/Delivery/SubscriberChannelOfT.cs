@@ -25,12 +25,8 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
     /// <summary>Whether a publisher waited in vain and nothing has been read since.</summary>
     private bool _isStalled;
 
-    /// <summary>Events taken out by a handler but held back for their topic: from the queue (they take up room) and from replay.</summary>
-    private int _held;
-    private int _heldReplay;
-
-    /// <summary>How many of both are the bus's own.</summary>
-    private int _heldOwn;
+    /// <summary>What readers took out and have not finished with.</summary>
+    private HeldEvents<TEvent> _held;
 
     public SubscriberChannel(IChannelOwner owner, SubscriberProfile profile)
         : base(owner, profile)
@@ -41,13 +37,13 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
 
     public override bool StoresValues => typeof(TEvent).IsValueType;
 
-    protected override int LockedReadable => (_replay?.Remaining ?? 0) + _queue.Count;
+    protected override int LockedReadable => (_replay?.Remaining ?? 0) + _queue.Count + (_held.HasReturned ? 1 : 0);
 
-    protected override int LockedCount => LockedReadable + _held + _heldReplay;
+    protected override int LockedCount => (_replay?.Remaining ?? 0) + _queue.Count + _held.Count;
 
-    protected override int LockedQueued => _queue.Count + _held;
+    protected override int LockedQueued => _queue.Count + _held.Queued;
 
-    private bool LockedIsFull => _queue.Count + _held >= _capacity || _writers.First is not null;
+    private bool LockedIsFull => LockedQueued >= _capacity || _writers.First is not null;
 
     /// <summary>Hands over history; before the subscription is handed out.</summary>
     public void Attach(ReplayCursor<TEvent> replay)
@@ -83,7 +79,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
 
         // Nothing from here to the exit can throw.
         fanOut.Matched++;
-        Fill(ref _queue.AppendInSpace(), in @event, LockedNextOrdinal(), in fanOut.Stamp);
+        _queue.AppendInSpace().Fill(in @event, LockedNextOrdinal(), in fanOut.Stamp);
         LockedWakeReaders(ref fanOut);
         ChannelGate.Exit();
     }
@@ -104,6 +100,12 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
     {
         using (ChannelGate.Enter())
         {
+            if (_held.TryPeek(out Taken<TEvent> returned))
+            {
+                envelope = returned.Envelope;
+                return true;
+            }
+
             if (_replay is not null)
             {
                 _replay.Peek(out Slot<TEvent> replayed);
@@ -113,7 +115,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
 
             if (_queue.Count > 0)
             {
-                ref readonly Slot<TEvent> slot = ref _queue[0];
+                ref readonly Slot<TEvent> slot = ref _queue.First;
                 envelope = slot.ToEnvelope(slot.Ordinal - _lastRead - 1);
                 return true;
             }
@@ -127,41 +129,63 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
     /// <returns>False if the subscriber left meanwhile: the event was discarded.</returns>
     public bool Release(in Taken<TEvent> taken)
     {
-        WriteWait? served = null;
-        ReadWait? readers = null;
+        WriteWait? served;
+        ReadWait? reader = null;
         bool finished;
         using (ChannelGate.Enter())
         {
-            if (_held + _heldReplay == 0)
+            if (_held.Count == 0)
                 return false;
-            if (taken.IsReplayed)
-            {
-                _heldReplay--;
-            }
-            else
-            {
-                _held--;
-                served = LockedServeWriter();
+            served = LockedUnhold(taken);
 
-                // Unlike a read this may fill an empty queue that the handler waits on.
-                if (served is not null)
-                    readers = LockedTakeReaders();
-            }
-
+            // Unlike a read this may fill an empty queue that the handler waits on.
+            if (served is not null)
+                reader = LockedTakeReaders();
             _isStalled = false;
-            _heldOwn -= taken.Origin.IsOwn ? 1 : 0;
             LockedCountDelivered(taken.Origin);
-            if (_queue.Count == 0 && _held == 0)
+            if (LockedQueued == 0)
                 LockedEndEpisode();
             finished = LockedTryFinish();
         }
 
         served?.Publish.WaitEnded(WaitEnd.Delivered);
-        ReadWait.CompleteAll(readers, readable: true);
-        if (finished)
-            AfterFinish();
-        Owner.Telemetry.Consumed(Profile.Tags, taken.Envelope.PublishedAtTicks, Owner.TimeProvider);
+        ReadWait.CompleteAll(reader, readable: true);
+        AfterTaking(taken.Envelope.PublishedAtTicks, finished);
         return true;
+    }
+
+    /// <summary>An event that was held back will not be handled: whoever reads next gets it first.</summary>
+    public void GiveBack(in Taken<TEvent> taken)
+    {
+        ReadWait? reader;
+        using (ChannelGate.Enter())
+        {
+            // Discarded, if the subscriber has left.
+            if (_held.Count == 0)
+                return;
+            _held.GiveBack(taken);
+            reader = LockedTakeReaders();
+        }
+
+        ReadWait.CompleteAll(reader, readable: true);
+    }
+
+    /// <summary>Loses an event that waits, unless its wait has ended.</summary>
+    public void GiveUp(WaitingEvent<TEvent> wait, WaitEnd why)
+    {
+        Loss loss;
+        using (ChannelGate.Enter())
+        {
+            if (!wait.IsWaiting)
+                return;
+            _writers.Remove(wait);
+            if (why == WaitEnd.TimedOut)
+                _isStalled = true;
+            loss = LockedLose(wait.Stamp.Origin, wait.Stamp.Origin.IsOwn);
+        }
+
+        wait.Publish.WaitEnded(why);
+        Report(loss);
     }
 
     protected override WriteWait? LockedEndWaits(ChannelEnd end, ref Loss? loss)
@@ -182,7 +206,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         if (end == ChannelEnd.Left)
             LockedCountDiscarded(count, own: 0);
         else
-            loss = LockedLose(((RoomWait)first).Stamp.Origin, isOwn: false, count);
+            loss = LockedLose(((WaitingEvent<TEvent>)first).Stamp.Origin, isOwn: false, count);
         return first;
     }
 
@@ -191,20 +215,10 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         LockedCountDiscarded(LockedCount, LockedOwnQueued());
         _queue.Clear();
         _replay = null;
-        _held = _heldReplay = _heldOwn = 0;
+        _held = default;
     }
 
-    protected override int LockedOwnQueued()
-    {
-        int own = _heldOwn;
-        if (Profile.ListensToOwn)
-        {
-            for (int i = 0; i < _queue.Count; i++)
-                own += _queue[i].Origin.IsOwn ? 1 : 0;
-        }
-
-        return own;
-    }
+    protected override int LockedOwnQueued() => _held.Own + (Profile.ListensToOwn ? _queue.CountOwn() : 0);
 
     /// <remarks>The envelope is made straight from the slot: an event is copied once on its way out.</remarks>
     private bool TryTake(
@@ -214,26 +228,31 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         bool finished;
         using (ChannelGate.Enter())
         {
-            isReplayed = _replay is not null;
-            if (_replay is not null)
+            isReplayed = false;
+            bool wasHeld = _held.TryTake(out Taken<TEvent> returned);
+            if (wasHeld)
+            {
+                (envelope, origin, isReplayed) = returned;
+                if (!hold)
+                    served = LockedUnhold(returned);
+            }
+            else if (_replay is not null)
             {
                 _replay.Read(out Slot<TEvent> replayed);
                 if (_replay.Remaining == 0)
                     _replay = null;
-                _heldReplay += hold ? 1 : 0;
+                isReplayed = true;
                 origin = replayed.Origin;
                 envelope = replayed.ToEnvelope(missed: 0);
             }
             else if (_queue.Count > 0)
             {
-                ref readonly Slot<TEvent> first = ref _queue[0];
+                ref readonly Slot<TEvent> first = ref _queue.First;
                 origin = first.Origin;
                 envelope = first.ToEnvelope(first.Ordinal - _lastRead - 1);
                 _lastRead = first.Ordinal;
                 _queue.RemoveFirst();
-                if (hold)
-                    _held++;
-                else
+                if (!hold)
                     served = LockedServeWriter();
             }
             else
@@ -247,19 +266,32 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
             _isStalled = false;
             if (!hold)
                 LockedCountDelivered(origin);
-            else if (origin.IsOwn)
-                _heldOwn++;
-            if (_queue.Count == 0 && _held == 0)
+            else if (!wasHeld)
+                _held.Hold(origin, isReplayed);
+            if (LockedQueued == 0)
                 LockedEndEpisode();
             finished = LockedTryFinish();
         }
 
         served?.Publish.WaitEnded(WaitEnd.Delivered);
+        if (!hold)
+            AfterTaking(envelope.PublishedAtTicks, finished);
+        return true;
+    }
+
+    private void AfterTaking(long publishedAtTicks, bool finished)
+    {
         if (finished)
             AfterFinish();
-        if (!hold)
-            Owner.Telemetry.Consumed(Profile.Tags, envelope.PublishedAtTicks, Owner.TimeProvider);
-        return true;
+        Owner.Telemetry.Consumed(Profile.Tags, publishedAtTicks, Owner.TimeProvider);
+    }
+
+    /// <summary>An event is held back no longer.</summary>
+    /// <returns>Who gets its room.</returns>
+    private WaitingEvent<TEvent>? LockedUnhold(in Taken<TEvent> taken)
+    {
+        _held.Release(taken);
+        return taken.IsReplayed ? null : LockedServeWriter();
     }
 
     /// <summary>What the common case leaves: a channel that has ended, is full, or must grow. Leaves the gate.</summary>
@@ -272,41 +304,50 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
                 return;
             fanOut.Matched++;
             long ordinal = LockedNextOrdinal();
-            if (LockedIsFull)
+            try
             {
-                OfferToFull(@event, ordinal, ref fanOut);
+                if (LockedIsFull)
+                {
+                    LockedOfferToFull(@event, ordinal, ref fanOut);
+                }
+                else
+                {
+                    _queue.Append().Fill(in @event, ordinal, in fanOut.Stamp);
+                    LockedWakeReaders(ref fanOut);
+                }
             }
-            else
+            catch (OutOfMemoryException)
             {
-                Enqueue(in @event, ordinal, in fanOut.Stamp);
-                LockedWakeReaders(ref fanOut);
+                // This subscription's loss, and nobody else's. Whatever threw allocates before it changes anything.
+                EventOrigin origin = fanOut.Stamp.Origin;
+                fanOut.Add(LockedLose(origin, origin.IsOwn));
             }
         }
     }
 
-    private void OfferToFull(TEvent @event, long ordinal, ref FanOut fanOut)
+    private void LockedOfferToFull(TEvent @event, long ordinal, ref FanOut fanOut)
     {
         EventOrigin origin = fanOut.Stamp.Origin;
         switch (_overflow)
         {
             case OverflowPolicy.Wait when fanOut.MayWait && !_isStalled && Profile.WaitTimeout > TimeSpan.Zero:
                 PendingPublish pending = fanOut.Pending ??= new PendingPublish();
-                RoomWait wait = new(this, pending, @event, ordinal, fanOut.Stamp);
-                _writers.Append(wait);
+                WaitingEvent<TEvent> wait = new(this, pending, @event, ordinal, fanOut.Stamp);
                 pending.Add(wait);
+                _writers.Append(wait);
                 break;
 
             // A handler may hold back all there is, and leave nothing to evict.
             case OverflowPolicy.DropOldest when _queue.Count > 0:
-                fanOut.Add(LockedLose(origin, _queue[0].Origin.IsOwn));
+                fanOut.Add(LockedLose(origin, _queue.First.Origin.IsOwn));
                 _queue.RemoveFirst();
-                Enqueue(in @event, ordinal, in fanOut.Stamp);
+                _queue.Append().Fill(in @event, ordinal, in fanOut.Stamp);
                 break;
 
             case OverflowPolicy.DropNewest when _queue.Count > 0:
-                fanOut.Add(LockedLose(origin, _queue[_queue.Count - 1].Origin.IsOwn));
+                fanOut.Add(LockedLose(origin, _queue.Last.Origin.IsOwn));
                 _queue.RemoveLast();
-                Enqueue(in @event, ordinal, in fanOut.Stamp);
+                _queue.Append().Fill(in @event, ordinal, in fanOut.Stamp);
                 break;
 
             case OverflowPolicy.Close:
@@ -320,68 +361,22 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         }
     }
 
-    private void Enqueue(in TEvent @event, long ordinal, in Stamp stamp) => Fill(ref _queue.Append(), in @event, ordinal, in stamp);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Fill(ref Slot<TEvent> slot, in TEvent @event, long ordinal, in Stamp stamp)
-    {
-        slot.Event = @event;
-        slot.Origin = stamp.Origin;
-        slot.Sequence = stamp.Sequence;
-        slot.PublishedAtTicks = stamp.PublishedAtTicks;
-        slot.Ordinal = ordinal;
-    }
-
     /// <summary>Hands the room that a read made to whoever has waited longest.</summary>
-    private RoomWait? LockedServeWriter()
+    private WaitingEvent<TEvent>? LockedServeWriter()
     {
-        if (_writers.First is not RoomWait wait)
+        if (_writers.First is not WaitingEvent<TEvent> wait)
             return null;
+        try
+        {
+            _queue.Append().Fill(wait.Event, wait.Ordinal, wait.Stamp);
+        }
+        catch (OutOfMemoryException)
+        {
+            // It goes on waiting: for the next read, or until its time is over.
+            return null;
+        }
+
         _writers.Remove(wait);
-        Enqueue(wait.Event, wait.Ordinal, wait.Stamp);
         return wait;
     }
-
-    private void GiveUp(RoomWait wait, WaitEnd why)
-    {
-        Loss loss;
-        using (ChannelGate.Enter())
-        {
-            if (!wait.IsWaiting)
-                return;
-            _writers.Remove(wait);
-            if (why == WaitEnd.TimedOut)
-                _isStalled = true;
-            loss = LockedLose(wait.Stamp.Origin, wait.Stamp.Origin.IsOwn);
-        }
-
-        wait.Publish.WaitEnded(why);
-        Owner.Lost(loss);
-    }
-
-    /// <summary>An event that waits for room here.</summary>
-    private sealed class RoomWait : WriteWait
-    {
-        private readonly SubscriberChannel<TEvent> _channel;
-
-        public RoomWait(SubscriberChannel<TEvent> channel, PendingPublish publish, TEvent @event, long ordinal, in Stamp stamp)
-            : base(publish, channel.Profile.WaitTimeout)
-        {
-            _channel = channel;
-            Event = @event;
-            Ordinal = ordinal;
-            Stamp = stamp;
-        }
-
-        public TEvent Event { get; }
-
-        public long Ordinal { get; }
-
-        public Stamp Stamp { get; }
-
-        public override void GiveUp(WaitEnd why) => _channel.GiveUp(this, why);
-    }
 }
-
-/// <summary>An event taken out of a channel.</summary>
-internal readonly record struct Taken<TEvent>(Envelope<TEvent> Envelope, EventOrigin Origin, bool IsReplayed);

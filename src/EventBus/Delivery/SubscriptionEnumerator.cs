@@ -1,19 +1,32 @@
 namespace EventBus.Delivery;
 
-/// <summary>One <c>await foreach</c> over a subscription; waiting allocates nothing, and leaving it unsubscribes.</summary>
-internal sealed class SubscriptionEnumerator<TEvent> : IAsyncEnumerator<Envelope<TEvent>>
+/// <summary>One <c>await foreach</c> over a subscription, or over its reader. Waiting allocates nothing.</summary>
+internal sealed class SubscriptionEnumerator<TEvent> : EventRead<TEvent, bool>, IAsyncEnumerator<Envelope<TEvent>>
     where TEvent : notnull
 {
-    private readonly Subscription<TEvent> _subscription;
-    private readonly SubscriberChannel<TEvent> _channel;
+    private readonly Subscription<TEvent>? _leaving;
+    private readonly CancellationTokenSource? _linked;
     private readonly CancellationToken _cancellationToken;
     private Envelope<TEvent> _current;
 
-    public SubscriptionEnumerator(Subscription<TEvent> subscription, SubscriberChannel<TEvent> channel, CancellationToken cancellationToken)
+    /// <summary>Begins a loop.</summary>
+    /// <param name="subscription">The subscription.</param>
+    /// <param name="channel">Its channel.</param>
+    /// <param name="leaves">Whether leaving the loop unsubscribes.</param>
+    /// <param name="first">Ends the loop.</param>
+    /// <param name="second">Ends it, too.</param>
+    public SubscriptionEnumerator(
+        Subscription<TEvent> subscription,
+        SubscriberChannel<TEvent> channel,
+        bool leaves,
+        CancellationToken first,
+        CancellationToken second = default)
+        : base(subscription, channel)
     {
-        _subscription = subscription;
-        _channel = channel;
-        _cancellationToken = cancellationToken;
+        _leaving = leaves ? subscription : null;
+        if (first.CanBeCanceled && second.CanBeCanceled && first != second)
+            _linked = CancellationTokenSource.CreateLinkedTokenSource(first, second);
+        _cancellationToken = _linked?.Token ?? (first.CanBeCanceled ? first : second);
     }
 
     public Envelope<TEvent> Current => _current;
@@ -23,24 +36,21 @@ internal sealed class SubscriptionEnumerator<TEvent> : IAsyncEnumerator<Envelope
         // Without this a loop that always finds something to read would never see its token.
         if (_cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<bool>(_cancellationToken);
-        return _channel.TryRead(out _current) ? new(true) : WaitAsync();
+        return TryRead(out _current) ? new(true) : WaitAsync(_cancellationToken);
     }
 
     public ValueTask DisposeAsync()
     {
-        _subscription.Dispose();
+        _leaving?.Dispose();
+        _linked?.Dispose();
         return default;
     }
 
-    [System.Runtime.CompilerServices.AsyncMethodBuilder(typeof(System.Runtime.CompilerServices.PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<bool> WaitAsync()
+    protected override bool Got(in Envelope<TEvent> envelope)
     {
-        while (await _channel.WaitToReadAsync(_subscription, _cancellationToken).ConfigureAwait(false))
-        {
-            if (_channel.TryRead(out _current))
-                return true;
-        }
-
-        return false;
+        _current = envelope;
+        return true;
     }
+
+    protected override bool Ended() => false;
 }

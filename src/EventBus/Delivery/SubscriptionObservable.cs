@@ -22,9 +22,6 @@ internal sealed class SubscriptionObservable<TEvent> : IObservable<Envelope<TEve
     /// <summary>The pump that ran last; the next one starts when it has let go of the reader.</summary>
     private Task _pump = Task.CompletedTask;
 
-    /// <summary>An event that was taken out while the last observer left: the next one gets it. Belongs to the running pump.</summary>
-    private Envelope<TEvent>? _undelivered;
-
     public SubscriptionObservable(Subscription<TEvent> subscription, SubscriberChannel<TEvent> channel)
     {
         _subscription = subscription;
@@ -41,7 +38,7 @@ internal sealed class SubscriptionObservable<TEvent> : IObservable<Envelope<TEve
             if (_detached is null)
             {
                 _detached = new CancellationTokenSource();
-                _pump = PumpAsync(_pump, _detached.Token);
+                _pump = StartPump(_pump, _detached.Token);
             }
         }
 
@@ -64,41 +61,59 @@ internal sealed class SubscriptionObservable<TEvent> : IObservable<Envelope<TEve
         detached?.Dispose();
     }
 
+    /// <remarks>Observers share one pump, so none of them may inherit the locals and the span of whoever attached first.</remarks>
+    private Task StartPump(Task previous, CancellationToken detached)
+    {
+        using (ExecutionContext.IsFlowSuppressed() ? default(AsyncFlowControl?) : ExecutionContext.SuppressFlow())
+            return Task.Run(() => PumpAsync(previous, detached), CancellationToken.None);
+    }
+
     private async Task PumpAsync(Task previous, CancellationToken detached)
     {
-        // Off the caller's stack, and after the pump before it: two would read beside each other and hand over in any order.
-        await previous.ConfigureAwait(ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.SuppressThrowing);
+        // After the pump before it: two would read beside each other and hand over in any order.
+        await previous.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         try
         {
             do
             {
-                while (!detached.IsCancellationRequested && TryTake(out Envelope<TEvent> envelope))
-                {
-                    if (!Notify(Volatile.Read(ref _observers), o => o.OnNext(envelope)))
-                        _undelivered = envelope;
-                }
+                while (!detached.IsCancellationRequested && _channel.TryTake(hold: true, out Taken<TEvent> taken))
+                    HandOver(taken);
             }
-            while (await _channel.WaitToReadAsync(_subscription, detached).ConfigureAwait(false));
+            while (await _channel.WaitToReadAsync(_subscription, takes: true, detached).ConfigureAwait(false));
 
-            Notify(DetachAll(), static o => o.OnCompleted());
+            foreach (Attachment attachment in DetachAll())
+                attachment.Tell(static observer => observer.OnCompleted());
         }
         catch (OperationCanceledException) when (detached.IsCancellationRequested)
         {
             // The last observer left.
         }
-        catch (SubscriptionOverflowException overflow)
+        catch (Exception exception)
         {
-            Notify(DetachAll(), o => o.OnError(overflow));
+            // An overflow, or no memory to go on.
+            foreach (Attachment attachment in DetachAll())
+                attachment.Tell(observer => observer.OnError(exception));
         }
     }
 
-    private bool TryTake(out Envelope<TEvent> envelope)
+    /// <summary>Hands an event to every observer; or, if the last one has left meanwhile, back to whoever reads next.</summary>
+    private void HandOver(in Taken<TEvent> taken)
     {
-        if (_undelivered is not { } kept)
-            return _channel.TryRead(out envelope);
-        envelope = kept;
-        _undelivered = null;
-        return true;
+        bool isOurs = false;
+        foreach (Attachment attachment in Volatile.Read(ref _observers))
+        {
+            if (attachment.IsDetached)
+                continue;
+
+            // From here on somebody gets it; nobody does if the subscriber has left.
+            if (!isOurs && !_channel.Release(taken))
+                return;
+            isOurs = true;
+            attachment.Next(taken.Envelope);
+        }
+
+        if (!isOurs)
+            _channel.GiveBack(taken);
     }
 
     /// <summary>Lets all observers go at the end, so that one who comes later is told of the end by a pump of its own.</summary>
@@ -113,41 +128,49 @@ internal sealed class SubscriptionObservable<TEvent> : IObservable<Envelope<TEve
         }
     }
 
-    /// <returns>Whether there was anyone left to be told.</returns>
-    private bool Notify(Attachment[] attachments, Action<IObserver<Envelope<TEvent>>> call)
-    {
-        bool told = false;
-        foreach (Attachment attachment in attachments)
-        {
-            if (attachment.IsDetached)
-                continue;
-            told = true;
-            try
-            {
-                call(attachment.Observer);
-            }
-            catch (Exception exception)
-            {
-                attachment.Dispose();
-                _channel.Owner.ObserverFailed(_channel, exception);
-            }
-        }
-
-        return told;
-    }
-
     private sealed class Attachment(SubscriptionObservable<TEvent> observable, IObserver<Envelope<TEvent>> observer) : IDisposable
     {
         private volatile bool _isDetached;
 
-        public IObserver<Envelope<TEvent>> Observer => observer;
-
         public bool IsDetached => _isDetached;
+
+        public void Next(in Envelope<TEvent> envelope)
+        {
+            try
+            {
+                observer.OnNext(envelope);
+            }
+            catch (Exception exception)
+            {
+                Fail(exception);
+            }
+        }
+
+        /// <summary>Tells of the end, unless the observer has left.</summary>
+        public void Tell(Action<IObserver<Envelope<TEvent>>> end)
+        {
+            if (IsDetached)
+                return;
+            try
+            {
+                end(observer);
+            }
+            catch (Exception exception)
+            {
+                Fail(exception);
+            }
+        }
 
         public void Dispose()
         {
             _isDetached = true;
             observable.Detach(this);
+        }
+
+        private void Fail(Exception exception)
+        {
+            Dispose();
+            observable._channel.Owner.ObserverFailed(observable._channel, exception);
         }
     }
 }

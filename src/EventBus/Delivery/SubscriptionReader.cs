@@ -10,6 +10,9 @@ internal sealed class SubscriptionReader<TEvent> : ChannelReader<Envelope<TEvent
     private readonly Subscription<TEvent> _subscription;
     private readonly SubscriberChannel<TEvent> _channel;
 
+    /// <summary>A read to use again; exchanged without a lock.</summary>
+    private SingleRead? _spare;
+
     public SubscriptionReader(Subscription<TEvent> subscription, SubscriberChannel<TEvent> channel)
     {
         _subscription = subscription;
@@ -29,5 +32,37 @@ internal sealed class SubscriptionReader<TEvent> : ChannelReader<Envelope<TEvent
     public override bool TryPeek([MaybeNullWhen(false)] out Envelope<TEvent> item) => _channel.TryPeek(out item);
 
     public override ValueTask<bool> WaitToReadAsync(CancellationToken cancellationToken = default) =>
-        _channel.WaitToReadAsync(_subscription, cancellationToken);
+        _channel.WaitToReadAsync(_subscription, takes: false, cancellationToken);
+
+    public override ValueTask<Envelope<TEvent>> ReadAsync(CancellationToken cancellationToken = default)
+    {
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled<Envelope<TEvent>>(cancellationToken);
+        return _channel.TryRead(out Envelope<TEvent> envelope)
+            ? new(envelope)
+            : (Interlocked.Exchange(ref _spare, null) ?? new SingleRead(this)).BeginAsync(cancellationToken);
+    }
+
+    public override IAsyncEnumerable<Envelope<TEvent>> ReadAllAsync(CancellationToken cancellationToken = default) =>
+        new Stream(_subscription, _channel, cancellationToken);
+
+    /// <summary>A <see cref="ReadAsync"/> that has to wait.</summary>
+    private sealed class SingleRead(SubscriptionReader<TEvent> reader) : EventRead<TEvent, Envelope<TEvent>>(reader._subscription, reader._channel)
+    {
+        public ValueTask<Envelope<TEvent>> BeginAsync(CancellationToken cancellationToken) => WaitAsync(cancellationToken);
+
+        protected override Envelope<TEvent> Got(in Envelope<TEvent> envelope) => envelope;
+
+        protected override Envelope<TEvent> Ended() => throw new ChannelClosedException();
+
+        protected override void Done() => Volatile.Write(ref reader._spare, this);
+    }
+
+    /// <summary>A loop over the reader; unlike one over the subscription, leaving it does not unsubscribe.</summary>
+    private sealed class Stream(Subscription<TEvent> subscription, SubscriberChannel<TEvent> channel, CancellationToken ofReader)
+        : IAsyncEnumerable<Envelope<TEvent>>
+    {
+        public IAsyncEnumerator<Envelope<TEvent>> GetAsyncEnumerator(CancellationToken cancellationToken = default) =>
+            new SubscriptionEnumerator<TEvent>(subscription, channel, leaves: false, ofReader, cancellationToken);
+    }
 }

@@ -26,6 +26,30 @@ internal abstract class WriteWait
     public abstract void GiveUp(WaitEnd why);
 }
 
+/// <summary>The event, and what it is to be queued with.</summary>
+internal sealed class WaitingEvent<TEvent> : WriteWait
+    where TEvent : notnull
+{
+    private readonly SubscriberChannel<TEvent> _channel;
+
+    public WaitingEvent(SubscriberChannel<TEvent> channel, PendingPublish publish, TEvent @event, long ordinal, in Stamp stamp)
+        : base(publish, channel.Profile.WaitTimeout)
+    {
+        _channel = channel;
+        Event = @event;
+        Ordinal = ordinal;
+        Stamp = stamp;
+    }
+
+    public TEvent Event { get; }
+
+    public long Ordinal { get; }
+
+    public Stamp Stamp { get; }
+
+    public override void GiveUp(WaitEnd why) => _channel.GiveUp(this, why);
+}
+
 /// <summary>How a wait for room ends.</summary>
 internal enum WaitEnd
 {

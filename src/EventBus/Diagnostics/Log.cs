@@ -46,6 +46,11 @@ internal static partial class Log
     public static partial void HandlerRetries(
         ILogger logger, Exception exception, string handler, string patterns, int eventCount, string eventType, string topic, int attempt, TimeSpan delay);
 
+    [LoggerMessage(18, LogLevel.Error,
+        "What awaits an event, or room for one, was to go on in a {Context}, which threw when it was asked: that code does not go on. Its window " +
+        "or scheduler may have been closed; dispose the subscription before that, or await with ConfigureAwait(false).")]
+    public static partial void ContextFailed(ILogger logger, Exception exception, string context);
+
     [LoggerMessage(20, LogLevel.Error,
         "The store of {EventType} failed on a batch of {EventCount} at attempt {Attempt}; it will be tried again. {Buffered} event(s) are " +
         "buffered. Further failures of this batch are logged ever more rarely.")]

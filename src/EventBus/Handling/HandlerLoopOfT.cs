@@ -55,7 +55,7 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
     {
         try
         {
-            return await Channel.WaitToReadAsync(this, CancellationToken.None).ConfigureAwait(false);
+            return await Channel.WaitToReadAsync(this, takes: true, CancellationToken.None).ConfigureAwait(false);
         }
         catch (SubscriptionOverflowException)
         {

@@ -116,24 +116,30 @@ internal sealed class EventRouter
     private void Send<TEvent>(TopicRoute route, in TEvent @event, SubscriberChannel? except, EventOrigin origin, ref FanOut fanOut)
         where TEvent : notnull
     {
-        if (!route.KeepsHistory)
+        // Settled whatever happens: an interrupted thread may throw wherever it waits for a lock.
+        try
         {
-            fanOut.Stamp = new Stamp(origin, 0, _clock.UtcTicks);
-            Offer(route.Members, in @event, boxed: null, except, ref fanOut);
-        }
-        else if (!TrySendOrdered(route, in @event, except, origin, ref fanOut))
-        {
-            Interlocked.Increment(ref _refused);
-            return;
-        }
+            if (!route.KeepsHistory)
+            {
+                fanOut.Stamp = new Stamp(origin, 0, _clock.UtcTicks);
+                Offer(route.Members, in @event, boxed: null, except, ref fanOut);
+            }
+            else if (!TrySendOrdered(route, in @event, except, origin, ref fanOut))
+            {
+                Interlocked.Increment(ref _refused);
+                return;
+            }
 
-        if (!origin.IsOwn)
-        {
-            _published.Increment(origin.Topic);
-            _telemetry.Sent();
+            if (!origin.IsOwn)
+            {
+                _published.Increment(origin.Topic);
+                _telemetry.Sent();
+            }
         }
-
-        fanOut.Settle();
+        finally
+        {
+            fanOut.Settle();
+        }
     }
 
     /// <summary>Sends on a topic with history: one lock around number, record and hand-over.</summary>
@@ -167,7 +173,24 @@ internal sealed class EventRouter
             else if (channel is SubscriberChannel<TEvent> same)
                 same.Offer(in @event, ref fanOut);
             else if (!channel.StoresValues)
-                channel.OfferObject(boxed ??= @event, ref fanOut);
+                OfferBoxed(channel, in @event, ref boxed, ref fanOut);
         }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void OfferBoxed<TEvent>(SubscriberChannel channel, in TEvent @event, ref object? boxed, ref FanOut fanOut)
+        where TEvent : notnull
+    {
+        try
+        {
+            boxed ??= @event;
+        }
+        catch (OutOfMemoryException)
+        {
+            channel.LoseOffered(ref fanOut);
+            return;
+        }
+
+        channel.OfferObject(boxed, ref fanOut);
     }
 }

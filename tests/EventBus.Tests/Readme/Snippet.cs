@@ -52,7 +52,10 @@ internal sealed record Snippet(int Line, string Code, string? Output)
     }
 
     /// <summary>Compiles it together with what it shares, as the program of a new project; what the compiler finds is the exception.</summary>
-    public Assembly Compile(IEnumerable<Snippet> shared)
+    public Assembly Compile(IEnumerable<Snippet> shared) => Assembly.Load(Emit(shared));
+
+    /// <summary>The same as the bytes of a program.</summary>
+    public byte[] Emit(IEnumerable<Snippet> shared)
     {
         CSharpCompilation compilation = CSharpCompilation.Create(
             $"Readme{Line}",
@@ -64,7 +67,7 @@ internal sealed record Snippet(int Line, string Code, string? Output)
         using MemoryStream stream = new();
         IEnumerable<Diagnostic> found = compilation.Emit(stream).Diagnostics.Where(d => d.Severity >= DiagnosticSeverity.Warning);
         string message = string.Join('\n', found.Select(d => $"README.md:{Line + d.Location.GetLineSpan().StartLinePosition.Line + 1}: {d.GetMessage(CultureInfo.InvariantCulture)}"));
-        return message.Length == 0 ? Assembly.Load(stream.ToArray()) : throw new InvalidOperationException(message);
+        return message.Length == 0 ? stream.ToArray() : throw new InvalidOperationException(message);
     }
 
     private static string Block(string[] lines, ref int fence)

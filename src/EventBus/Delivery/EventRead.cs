@@ -1,0 +1,124 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using System.Threading.Tasks.Sources;
+
+namespace EventBus.Delivery;
+
+/// <summary>
+/// Reading the next event, waiting for it if need be: a step of a loop, or a single read. Used again for the next one; waiting allocates
+/// nothing unless it is with a token.
+/// </summary>
+/// <remarks>
+/// One read at a time, as with every <see cref="ValueTask"/>: so nothing needs a lock. What is set before a wait is read by the thread that ends
+/// it. Not an async method: what awaits one goes on in whatever context it captured, on a thread that has no one to tell if that throws.
+/// </remarks>
+internal abstract class EventRead<TEvent, TResult> : IValueTaskSource<TResult>
+    where TEvent : notnull
+{
+    private readonly Subscription<TEvent> _subscription;
+    private readonly SubscriberChannel<TEvent> _channel;
+    private Action? _goOn;
+    private ContainedSource<TResult> _source;
+    private ConfiguredValueTaskAwaitable<bool>.ConfiguredValueTaskAwaiter _readable;
+    private CancellationToken _cancellationToken;
+
+    /// <summary>Whether <see cref="_readable"/> is a wait that is not looked at yet.</summary>
+    private bool _isWaiting;
+
+    protected EventRead(Subscription<TEvent> subscription, SubscriberChannel<TEvent> channel)
+    {
+        _subscription = subscription;
+        _channel = channel;
+        _source = new ContainedSource<TResult>(channel.Owner.Logger, completedOnPool: true);
+    }
+
+    protected bool TryRead(out Envelope<TEvent> envelope) => _channel.TryRead(out envelope);
+
+    /// <summary>Waits for an event and takes it, after one was looked for in vain.</summary>
+    protected ValueTask<TResult> WaitAsync(CancellationToken cancellationToken)
+    {
+        _source.Reset();
+        _cancellationToken = cancellationToken;
+        ValueTask<TResult> task = new(this, _source.Version);
+        GoOn();
+        return task;
+    }
+
+    /// <summary>What the read ends with when it got an event.</summary>
+    protected abstract TResult Got(in Envelope<TEvent> envelope);
+
+    /// <summary>What the read ends with when there are no more.</summary>
+    protected abstract TResult Ended();
+
+    /// <summary>The result was taken: the instance may be used for another read.</summary>
+    protected virtual void Done()
+    {
+    }
+
+    TResult IValueTaskSource<TResult>.GetResult(short token)
+    {
+        try
+        {
+            return _source.GetResult(token);
+        }
+        finally
+        {
+            Done();
+        }
+    }
+
+    ValueTaskSourceStatus IValueTaskSource<TResult>.GetStatus(short token) => _source.GetStatus(token);
+
+    void IValueTaskSource<TResult>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _source.OnCompleted(continuation, state, token, flags);
+
+    /// <summary>Waits, or ends the read; also what is called when a wait is over, on a thread of the pool.</summary>
+    [SuppressMessage("Reliability", "CA2012", Justification = "The awaiter is consumed once, when the wait is over.")]
+    private void GoOn()
+    {
+        TResult? result;
+        try
+        {
+            do
+            {
+                if (!_isWaiting)
+                {
+                    _readable = _channel.WaitToReadAsync(_subscription, takes: true, _cancellationToken).ConfigureAwait(false).GetAwaiter();
+                    _isWaiting = true;
+                    if (!_readable.IsCompleted)
+                    {
+                        _readable.UnsafeOnCompleted(_goOn ??= GoOn);
+                        return;
+                    }
+                }
+
+                _isWaiting = false;
+            }
+            while (!TryEnd(_readable.GetResult(), out result));
+        }
+        catch (Exception exception)
+        {
+            _isWaiting = false;
+            _source.SetException(exception);
+            return;
+        }
+
+        // What waits for the read may go on in here.
+        _source.SetResult(result);
+    }
+
+    /// <returns>False if another reader was quicker.</returns>
+    private bool TryEnd(bool isReadable, [MaybeNullWhen(false)] out TResult result)
+    {
+        if (!isReadable)
+        {
+            result = Ended();
+            return true;
+        }
+
+        bool isTaken = _channel.TryRead(out Envelope<TEvent> envelope);
+        result = isTaken ? Got(envelope) : default;
+        return isTaken;
+    }
+}
