@@ -31,6 +31,20 @@ public sealed class ObservableTests : IDisposable
     }
 
     [Fact]
+    public async Task Observers_InheritNothingOfWhoeverAttachedFirst()
+    {
+        AsyncLocal<string?> local = new() { Value = "the first attacher's" };
+        TaskCompletionSource<string?> seen = new();
+        using IDisposable first = _subscription.AsObservable().Subscribe(new Recorder());
+        local.Value = null;
+        using IDisposable second = _subscription.AsObservable().Subscribe(new Looker(() => seen.TrySetResult(local.Value)));
+
+        Publish(1);
+
+        (await seen.Task.Soon()).Should().BeNull();
+    }
+
+    [Fact]
     public async Task NoObserver_NothingIsRead()
     {
         _subscription.AsObservable().Should().BeSameAs(_subscription.AsObservable());
@@ -305,5 +319,18 @@ public sealed class ObservableTests : IDisposable
         public void OnCompleted() => Completed.TrySetResult();
 
         public void OnError(Exception error) => Completed.TrySetException(error);
+    }
+
+    private sealed class Looker(Action look) : IObserver<Envelope<int>>
+    {
+        public void OnNext(Envelope<int> value) => look();
+
+        public void OnCompleted()
+        {
+        }
+
+        public void OnError(Exception error)
+        {
+        }
     }
 }

@@ -28,6 +28,22 @@ public sealed class SlotBufferTests
     }
 
     [Fact]
+    public void Append_AllocatesNoMoreThanAPiece_HoweverMuchIsQueued()
+    {
+        // A lock is held meanwhile.
+        long most = 0;
+        for (int count = 0; count < 500_000; count++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Append();
+            most = Math.Max(most, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        most.Should().BeLessThan(16_384);
+        _buffer.Clear();
+    }
+
+    [Fact]
     public void AppendAndRemove_AnyMixture_KeepsTheOrderAcrossWrapsAndResizes()
     {
         Random random = new(99);
