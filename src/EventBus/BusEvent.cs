@@ -33,16 +33,19 @@ public abstract record BusEvent
         int Capacity,
         long Dropped) : BusEvent;
 
-    /// <summary>A handler failed for good: after its last attempt, once for an event or a batch.</summary>
+    /// <summary>
+    /// A handler failed for good: after its last attempt, once for an event or a batch; or it ended because its channel overflowed under
+    /// <see cref="OverflowPolicy.Close"/>, after it had handled what was queued.
+    /// </summary>
     /// <param name="SubscriptionId">The handler's subscription.</param>
     /// <param name="Name">Its name, if it was given one.</param>
     /// <param name="Patterns">What it listens to.</param>
     /// <param name="Handler">The handler's type or method.</param>
-    /// <param name="Topic">The topic of the event, of the first one in a batch.</param>
-    /// <param name="EventType">The runtime type of the event, of the first one in a batch.</param>
-    /// <param name="EventCount">How many events were given up: 1, or the batch's size.</param>
-    /// <param name="Attempts">How often it was tried.</param>
-    /// <param name="Exception">What the last attempt threw.</param>
+    /// <param name="Topic">The topic of the event, of the first one in a batch; of the event that was too many.</param>
+    /// <param name="EventType">The runtime type of the event, of the first one in a batch; the handler's type of events after an overflow.</param>
+    /// <param name="EventCount">How many events were given up: 1, or the batch's size; 0 after an overflow, whose losses are drops.</param>
+    /// <param name="Attempts">How often it was tried; 0 after an overflow.</param>
+    /// <param name="Exception">What the last attempt threw, or a <see cref="SubscriptionOverflowException"/>.</param>
     public sealed record HandlerFailed(
         long SubscriptionId,
         string? Name,
@@ -52,5 +55,12 @@ public abstract record BusEvent
         Type EventType,
         int EventCount,
         int Attempts,
-        Exception Exception) : BusEvent;
+        Exception Exception) : BusEvent
+    {
+        /// <summary>
+        /// The events that were given up, in order, with topic, sequence and time: enough to store them and to publish them again. As many as
+        /// <see cref="EventCount"/>; values are boxed.
+        /// </summary>
+        public IReadOnlyList<Envelope<object>> Events { get; init; } = [];
+    }
 }

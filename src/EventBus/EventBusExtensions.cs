@@ -179,4 +179,66 @@ public static class EventBusExtensions
         ArgumentNullException.ThrowIfNull(bus);
         return bus.Handle(topic.Name, handler, options: null, cancellationToken, callerFile, callerLine);
     }
+
+    /// <inheritdoc cref="IEventBus.HandleBatch{TEvent}(string, Func{IReadOnlyList{Envelope{TEvent}}, CancellationToken, ValueTask}, HandlerOptions?, CancellationToken, string, int)"/>
+    /// <param name="bus">The bus.</param>
+    /// <param name="topic">The topic.</param>
+    /// <param name="handler">The handler.</param>
+    /// <param name="options">How to run it.</param>
+    /// <param name="cancellationToken">Ends the subscription when cancelled.</param>
+    /// <param name="callerFile">The caller's file.</param>
+    /// <param name="callerLine">The caller's line.</param>
+    public static HandlerSubscription HandleBatch<TEvent>(
+        this IEventBus bus,
+        Topic<TEvent> topic,
+        Func<IReadOnlyList<Envelope<TEvent>>, CancellationToken, ValueTask> handler,
+        HandlerOptions? options = null,
+        CancellationToken cancellationToken = default,
+        [CallerFilePath] string callerFile = "",
+        [CallerLineNumber] int callerLine = 0)
+        where TEvent : notnull
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return bus.HandleBatch(topic.Name, handler, options, cancellationToken, callerFile, callerLine);
+    }
+
+    /// <inheritdoc cref="IEventBus.HandleBatch{TEvent}(string, Func{IReadOnlyList{Envelope{TEvent}}, CancellationToken, ValueTask}, HandlerOptions?, CancellationToken, string, int)"/>
+    /// <param name="bus">The bus.</param>
+    /// <param name="pattern">A topic, or a pattern with wildcards.</param>
+    /// <param name="handler">The handler.</param>
+    /// <param name="cancellationToken">Ends the subscription when cancelled.</param>
+    /// <param name="callerFile">The caller's file.</param>
+    /// <param name="callerLine">The caller's line.</param>
+    public static HandlerSubscription HandleBatch<TEvent>(
+        this IEventBus bus,
+        string pattern,
+        Func<IReadOnlyList<Envelope<TEvent>>, CancellationToken, ValueTask> handler,
+        CancellationToken cancellationToken,
+        [CallerFilePath] string callerFile = "",
+        [CallerLineNumber] int callerLine = 0)
+        where TEvent : notnull
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return bus.HandleBatch(pattern, handler, options: null, cancellationToken, callerFile, callerLine);
+    }
+
+    /// <inheritdoc cref="IEventBus.HandleBatch{TEvent}(string, Func{IReadOnlyList{Envelope{TEvent}}, CancellationToken, ValueTask}, HandlerOptions?, CancellationToken, string, int)"/>
+    /// <param name="bus">The bus.</param>
+    /// <param name="topic">The topic.</param>
+    /// <param name="handler">The handler.</param>
+    /// <param name="cancellationToken">Ends the subscription when cancelled.</param>
+    /// <param name="callerFile">The caller's file.</param>
+    /// <param name="callerLine">The caller's line.</param>
+    public static HandlerSubscription HandleBatch<TEvent>(
+        this IEventBus bus,
+        Topic<TEvent> topic,
+        Func<IReadOnlyList<Envelope<TEvent>>, CancellationToken, ValueTask> handler,
+        CancellationToken cancellationToken,
+        [CallerFilePath] string callerFile = "",
+        [CallerLineNumber] int callerLine = 0)
+        where TEvent : notnull
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return bus.HandleBatch(topic.Name, handler, options: null, cancellationToken, callerFile, callerLine);
+    }
 }

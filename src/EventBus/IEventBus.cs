@@ -94,6 +94,53 @@ public interface IEventBus : IEventPublisher
         where TEvent : notnull;
 
     /// <summary>
+    /// Runs a handler for batches of events, one batch at a time and in order, until the subscription is disposed, its token is cancelled,
+    /// its topic completes or the bus ends. A batch is handed over when it has <see cref="HandlerOptions.MaxBatchSize"/> events, when its
+    /// oldest one is <see cref="HandlerOptions.MaxBatchDelay"/> old, or when no more will come.
+    /// </summary>
+    /// <typeparam name="TEvent">Which events: those whose runtime type can be assigned to it.</typeparam>
+    /// <param name="pattern">A topic, or a pattern with wildcards.</param>
+    /// <param name="handler">
+    /// The handler. The list has at least one event, and may be kept after the call. What it throws has the whole batch retried as
+    /// configured, then logged, counted and published to <c>$bus:failures</c> once. Its token is cancelled when the subscription is disposed.
+    /// </param>
+    /// <param name="options">How to run it; null: <see cref="EventBusOptions.Subscription"/> and the default batches.</param>
+    /// <param name="cancellationToken">Ends the subscription when cancelled; what is queued is still handled.</param>
+    /// <param name="callerFile">The caller's file.</param>
+    /// <param name="callerLine">The caller's line.</param>
+    /// <returns>The subscription. The bus keeps it alive; dispose it to stop handling.</returns>
+    /// <exception cref="ArgumentException">
+    /// The pattern or an option is not allowed; <see cref="HandlerOptions.MaxConcurrency"/> must be 1.
+    /// </exception>
+    /// <exception cref="InvalidOperationException"><see cref="EventBusOptions.MaxSubscriptions"/> are live already.</exception>
+    /// <exception cref="ObjectDisposedException">The bus is disposed.</exception>
+    HandlerSubscription HandleBatch<TEvent>(
+        string pattern,
+        Func<IReadOnlyList<Envelope<TEvent>>, CancellationToken, ValueTask> handler,
+        HandlerOptions? options = null,
+        CancellationToken cancellationToken = default,
+        [CallerFilePath] string callerFile = "",
+        [CallerLineNumber] int callerLine = 0)
+        where TEvent : notnull;
+
+    /// <summary>Runs a handler for batches of several patterns: one order, and an event that several of them match comes once.</summary>
+    /// <inheritdoc cref="HandleBatch{TEvent}(string, Func{IReadOnlyList{Envelope{TEvent}}, CancellationToken, ValueTask}, HandlerOptions?, CancellationToken, string, int)"/>
+    /// <param name="patterns">At least one topic or pattern; repeated ones count once.</param>
+    /// <param name="handler">The handler.</param>
+    /// <param name="options">How to run it.</param>
+    /// <param name="cancellationToken">Ends the subscription when cancelled; what is queued is still handled.</param>
+    /// <param name="callerFile">The caller's file.</param>
+    /// <param name="callerLine">The caller's line.</param>
+    HandlerSubscription HandleBatch<TEvent>(
+        IReadOnlyCollection<string> patterns,
+        Func<IReadOnlyList<Envelope<TEvent>>, CancellationToken, ValueTask> handler,
+        HandlerOptions? options = null,
+        CancellationToken cancellationToken = default,
+        [CallerFilePath] string callerFile = "",
+        [CallerLineNumber] int callerLine = 0)
+        where TEvent : notnull;
+
+    /// <summary>
     /// Whether a publish to a topic would reach a live subscription, of whatever type; to skip building an event nobody wants.
     /// History is not asked: on a topic that keeps it, publish anyway.
     /// </summary>

@@ -62,6 +62,9 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
     /// <inheritdoc/>
     public string NodeName { get; }
 
+    /// <summary>What the container gives to handlers; null without one.</summary>
+    internal AttemptScopes? Scopes { get; init; }
+
     /// <summary>What handlers and write-behind are doing.</summary>
     internal ActivityMonitor Activity { get; }
 
@@ -139,6 +142,34 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
     }
 
     /// <inheritdoc/>
+    public HandlerSubscription HandleBatch<TEvent>(
+        string pattern,
+        Func<IReadOnlyList<Envelope<TEvent>>, CancellationToken, ValueTask> handler,
+        HandlerOptions? options = null,
+        CancellationToken cancellationToken = default,
+        [CallerFilePath] string callerFile = "",
+        [CallerLineNumber] int callerLine = 0)
+        where TEvent : notnull
+    {
+        ArgumentNullException.ThrowIfNull(pattern);
+        return HandleBatch([pattern], handler, options, cancellationToken, callerFile, callerLine);
+    }
+
+    /// <inheritdoc/>
+    public HandlerSubscription HandleBatch<TEvent>(
+        IReadOnlyCollection<string> patterns,
+        Func<IReadOnlyList<Envelope<TEvent>>, CancellationToken, ValueTask> handler,
+        HandlerOptions? options = null,
+        CancellationToken cancellationToken = default,
+        [CallerFilePath] string callerFile = "",
+        [CallerLineNumber] int callerLine = 0)
+        where TEvent : notnull
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        return Handle(patterns, HandlerCall<TEvent>.ForBatch(handler), options, callerFile, callerLine, cancellationToken);
+    }
+
+    /// <inheritdoc/>
     public bool HasSubscribers(string topic) => _inspector.HasSubscribers(topic);
 
     /// <inheritdoc/>
@@ -197,8 +228,8 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
         where TEvent : notnull
     {
         options = options is null ? DefaultHandlerOptions() : (HandlerOptions)options.Copy();
-        SubscriberChannel<TEvent> channel = CreateChannel<TEvent>(patterns, options, callerFile, callerLine);
-        HandlerLoop<TEvent> loop = HandlerLoop<TEvent>.Create(Activity, channel, call, options);
+        SubscriberChannel<TEvent> channel = CreateChannel<TEvent>(patterns, options, callerFile, callerLine, call.Name);
+        HandlerLoop<TEvent> loop = HandlerLoop<TEvent>.Create(Activity, channel, call with { Scopes = Scopes }, options);
         HandlerSubscription subscription = new(channel, loop);
         Start(channel, options, subscription, cancellationToken);
         loop.Start();
@@ -232,7 +263,7 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
     }
 
     private SubscriberChannel<TEvent> CreateChannel<TEvent>(
-        IReadOnlyCollection<string> patterns, SubscriptionOptions options, string callerFile, int callerLine)
+        IReadOnlyCollection<string> patterns, SubscriptionOptions options, string callerFile, int callerLine, string? handler = null)
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(patterns);
@@ -246,7 +277,7 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
         if (options != _defaults && options != Unbounded)
             options.Validate(nameof(options));
         SubscriberProfile profile = new(
-            Interlocked.Increment(ref _lastId), parsed, typeof(TEvent), options, TimeProvider.GetUtcNow(), callerFile, callerLine);
+            Interlocked.Increment(ref _lastId), parsed, typeof(TEvent), options, TimeProvider.GetUtcNow(), callerFile, callerLine, handler);
         return new SubscriberChannel<TEvent>(_watcher, profile);
     }
 

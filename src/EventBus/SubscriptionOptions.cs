@@ -27,11 +27,11 @@ public class SubscriptionOptions
     /// <summary>How much history comes before live events. Default <see cref="Replay.None"/>.</summary>
     public Replay Replay { get; set; } = Replay.None;
 
-    /// <summary>A name for logs, metrics and <see cref="SubscriptionInfo"/>. Default null.</summary>
+    /// <summary>A name for logs, metrics and <see cref="SubscriptionInfo"/>, by which configuration finds a handler too. Default null.</summary>
     public string? Name { get; set; }
 
     /// <summary>A copy that later changes of this instance do not reach.</summary>
-    internal SubscriptionOptions Copy() => (SubscriptionOptions)MemberwiseClone();
+    internal virtual SubscriptionOptions Copy() => (SubscriptionOptions)MemberwiseClone();
 
     /// <summary>What is wrong with these options, each sentence naming the option, its value and its range.</summary>
     internal virtual IEnumerable<string> Failures()

@@ -26,4 +26,7 @@ public sealed class SubscriptionOverflowException : Exception
         : base(message, innerException)
     {
     }
+
+    /// <summary>Where the event was published that closed the channel.</summary>
+    internal string Topic { get; init; } = "";
 }

@@ -3,7 +3,11 @@ using System.Diagnostics;
 namespace EventBus.Delivery;
 
 /// <summary>An event taken out of a channel.</summary>
-internal readonly record struct Taken<TEvent>(Envelope<TEvent> Envelope, EventOrigin Origin, bool IsReplayed);
+internal readonly record struct Taken<TEvent>(Envelope<TEvent> Envelope, EventOrigin Origin, bool IsReplayed)
+{
+    /// <summary>The event's runtime type; its static one if the event is a nullable value without a value.</summary>
+    public Type EventType => Envelope.Event?.GetType() ?? typeof(TEvent);
+}
 
 /// <summary>
 /// Events that a reader has taken out of a channel and not finished with: a handler holds them back for their topic, an observable for the

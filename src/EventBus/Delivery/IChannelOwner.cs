@@ -30,9 +30,8 @@ internal interface IChannelOwner
     /// <summary>The channel lost events.</summary>
     void Lost(in Loss loss);
 
-    /// <summary>The handler of the channel's events gave up on one, or on a batch, and has logged it.</summary>
-    void HandlerFailed(
-        SubscriberChannel channel, string handler, EventOrigin origin, Type eventType, int eventCount, int attempts, Exception exception);
+    /// <summary>A handler gave up on an event, or on a batch, or had to end, and has logged it.</summary>
+    void HandlerFailed(BusEvent.HandlerFailed failure);
 }
 
 /// <summary>One or more events lost by a channel.</summary>

@@ -6,7 +6,14 @@ namespace EventBus.Delivery;
 internal sealed class SubscriberProfile
 {
     public SubscriberProfile(
-        long id, TopicPattern[] patterns, Type eventType, SubscriptionOptions options, DateTimeOffset createdAt, string callerFile, int callerLine)
+        long id,
+        TopicPattern[] patterns,
+        Type eventType,
+        SubscriptionOptions options,
+        DateTimeOffset createdAt,
+        string callerFile,
+        int callerLine,
+        string? handler = null)
     {
         Id = id;
         Patterns = patterns;
@@ -15,7 +22,8 @@ internal sealed class SubscriberProfile
         Overflow = options.Overflow;
         WaitTimeout = options.WaitTimeout;
         Name = options.Name;
-        Tags = new SubscriberTags(Name, Array.Find(patterns, p => !p.IsExact)?.ToString());
+        string? template = Array.Find(patterns, p => !p.IsExact)?.ToString();
+        Tags = new SubscriberTags(template is null ? Name ?? handler : Name, template);
         CreatedAt = createdAt;
         CallerFile = callerFile;
         CallerLine = callerLine;
@@ -59,7 +67,10 @@ internal sealed class SubscriberProfile
     public SubscriptionOverflowException OverflowOn(string topic) => new(
         $"The subscription to {this} overflowed and was closed: {Capacity} events waited to be read when one more was published to " +
         $"\"{topic}\". Read faster, allow a greater {nameof(SubscriptionOptions.Capacity)}, or choose an overflow policy that drops events " +
-        $"instead of {nameof(OverflowPolicy)}.{nameof(OverflowPolicy.Close)}.");
+        $"instead of {nameof(OverflowPolicy)}.{nameof(OverflowPolicy.Close)}.")
+    {
+        Topic = topic,
+    };
 
     /// <summary>For messages.</summary>
     /// <returns>The patterns and the name.</returns>

@@ -14,8 +14,9 @@ namespace EventBus.Diagnostics;
 internal sealed class BusTelemetry : IDisposable
 {
     public const string System = "eventbus";
-    private const string OperationName = "messaging.operation.name";
+    public const string OperationName = "messaging.operation.name";
     private const string PublishOperation = "publish";
+    private const string ReceiveOperation = "receive";
     private const string ProcessOperation = "process";
     public const string ErrorType = "error.type";
 
@@ -24,6 +25,10 @@ internal sealed class BusTelemetry : IDisposable
 
     private static readonly TagList PublishTags =
         [new("messaging.system", System), new(OperationName, PublishOperation), new("messaging.operation.type", "send")];
+
+    /// <summary>Where OpenTelemetry's messaging conventions put the buckets of durations in seconds.</summary>
+    private static readonly InstrumentAdvice<double> Durations =
+        new() { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10] };
 
     private readonly Meter _meter;
     private readonly bool _ownsMeter;
@@ -43,9 +48,9 @@ internal sealed class BusTelemetry : IDisposable
             "messaging.client.consumed.messages", "{message}", "Events taken out of a subscription's channel by its consumer.");
         _dropped = _meter.CreateCounter<long>("eventbus.events.dropped", "{message}", "Events lost to full channels.");
         _deliveryDelay = _meter.CreateHistogram<double>(
-            "eventbus.delivery.delay", "s", "Time from an event's publishing to its taking out of the channel.");
+            "eventbus.delivery.delay", "s", "Time from an event's publishing to its taking out of the channel.", tags: null, Durations);
         _processDuration = _meter.CreateHistogram<double>(
-            "messaging.process.duration", "s", "Time a handler took for an event or a batch, all attempts.");
+            "messaging.process.duration", "s", "Time of each attempt of a handler at an event or a batch.", tags: null, Durations);
     }
 
     /// <summary>Whether someone counts losses, so that each must be told.</summary>
@@ -70,7 +75,7 @@ internal sealed class BusTelemetry : IDisposable
     public void Consumed(in SubscriberTags tags, long publishedAtTicks, TimeProvider timeProvider)
     {
         if (_consumed.Enabled)
-            Add(_consumed, 1, tags.ToTagList());
+            Add(_consumed, 1, tags.ToTagList(ReceiveOperation));
         if (_deliveryDelay.Enabled)
             Record(_deliveryDelay, Math.Max(0, (timeProvider.GetUtcNow().UtcTicks - publishedAtTicks) / (double)TimeSpan.TicksPerSecond), tags.ToTagList());
     }
@@ -81,9 +86,10 @@ internal sealed class BusTelemetry : IDisposable
             Add(_dropped, count, tags.ToTagList());
     }
 
+    /// <summary>An attempt ended.</summary>
     public void Processed(in SubscriberTags tags, TimeSpan duration, string? errorType)
     {
-        TagList all = tags.ToTagList();
+        TagList all = tags.ToTagList(ProcessOperation);
         if (errorType is not null)
             all.Add(ErrorType, errorType);
         Record(_processDuration, duration.TotalSeconds, all);
@@ -96,7 +102,7 @@ internal sealed class BusTelemetry : IDisposable
     public static Span StartPublish() =>
         Activities.HasListeners() ? Span.Start(ActivityKind.Producer, PublishTags, links: null, PublishOperation) : default;
 
-    /// <summary>The span of a handler's work on an event or a batch; none while nobody listens.</summary>
+    /// <summary>The span of a handler's work on an event or a batch, with all attempts; none while nobody listens.</summary>
     /// <param name="subscriber">Whose handler it is.</param>
     /// <param name="publishers">The spans that published what it works on, to be linked to; null if none was traced.</param>
     /// <param name="batchSize">The number of events in the batch; null for a single event.</param>
@@ -104,8 +110,7 @@ internal sealed class BusTelemetry : IDisposable
     {
         if (!Activities.HasListeners())
             return default;
-        TagList tags = subscriber.ToTagList();
-        tags.Add(OperationName, ProcessOperation);
+        TagList tags = subscriber.ToTagList(ProcessOperation);
         tags.Add("messaging.operation.type", "process");
         if (batchSize is { } size)
             tags.Add("messaging.batch.message_count", size);

@@ -46,6 +46,14 @@ internal static partial class Log
     public static partial void HandlerRetries(
         ILogger logger, Exception exception, string handler, string patterns, int eventCount, string eventType, string topic, int attempt, TimeSpan delay);
 
+    [LoggerMessage(10, LogLevel.Error,
+        "The handler {Handler} of {Patterns} has handled what was queued and gets no more events: its channel overflowed and was closed.")]
+    public static partial void HandlerOverflowed(ILogger logger, Exception exception, string handler, string patterns);
+
+    [LoggerMessage(11, LogLevel.Error,
+        "The option ShouldRetry of the handler {Handler} of {Patterns} threw; what it was asked about is not tried again.")]
+    public static partial void ShouldRetryFailed(ILogger logger, Exception exception, string handler, string patterns);
+
     [LoggerMessage(18, LogLevel.Error,
         "What awaits an event, or room for one, was to go on in a {Context}, which threw when it was asked: that code does not go on. Its window " +
         "or scheduler may have been closed; dispose the subscription before that, or await with ConfigureAwait(false).")]

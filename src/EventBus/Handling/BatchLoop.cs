@@ -25,7 +25,7 @@ internal sealed class BatchLoop<TEvent>(
 
     protected override int InHand => _inHand;
 
-    protected override async Task RunLoopAsync()
+    protected override async Task RunEventsAsync()
     {
         Task<bool> more = MoreAsync().AsTask();
         while (await more.ConfigureAwait(false))

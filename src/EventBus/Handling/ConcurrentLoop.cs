@@ -23,7 +23,7 @@ internal sealed class ConcurrentLoop<TEvent>(
     private readonly Dictionary<string, Queue<Taken<TEvent>>?> _lanes = new(StringComparer.Ordinal);
     private readonly bool _isOrdered = options.Order == HandlerOrder.PerTopic;
 
-    protected override async Task RunLoopAsync()
+    protected override async Task RunEventsAsync()
     {
         using SemaphoreSlim workers = new(Options.MaxConcurrency);
         do

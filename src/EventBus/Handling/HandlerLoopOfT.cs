@@ -11,15 +11,18 @@ namespace EventBus.Handling;
 internal abstract class HandlerLoop<TEvent> : HandlerLoop
     where TEvent : notnull
 {
-    private readonly HandlerCall<TEvent> _call;
+    private readonly AttemptPath<TEvent> _attempts;
     private readonly LogThrottle _failures;
+
+    /// <summary>Why there will be no more events, if the channel overflowed and was closed. Only the loop touches it.</summary>
+    private SubscriptionOverflowException? _overflow;
 
     protected HandlerLoop(
         ActivityMonitor activity, SubscriberChannel<TEvent> channel, HandlerCall<TEvent> call, HandlerOptions options)
         : base(activity, channel, call.Name, options)
     {
         Channel = channel;
-        _call = call;
+        _attempts = new AttemptPath<TEvent>(call, options, Owner.TimeProvider);
         _failures = new LogThrottle(
             Owner.TimeProvider,
             suppressed => Log.HandlerFailuresSuppressed(Owner.Logger, Name, Channel.Profile.ToString(), suppressed, LogThrottle.Interval));
@@ -31,7 +34,7 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
     public static HandlerLoop<TEvent> Create(
         ActivityMonitor activity, SubscriberChannel<TEvent> channel, HandlerCall<TEvent> call, HandlerOptions options)
     {
-        if (call.Batch is null)
+        if (!call.IsBatch)
         {
             return options.MaxConcurrency == 1
                 ? new SequentialLoop<TEvent>(activity, channel, call, options)
@@ -49,6 +52,21 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
         return new BatchLoop<TEvent>(activity, channel, call, options);
     }
 
+    protected sealed override async Task RunLoopAsync()
+    {
+        await RunEventsAsync().ConfigureAwait(false);
+        if (_overflow is null)
+            return;
+
+        // Busy, so that whoever waits until nothing is left to do gets to see it.
+        BeginBusy();
+        ReportOverflow(_overflow);
+        EndBusy();
+    }
+
+    /// <inheritdoc cref="RunLoopAsync"/>
+    protected abstract Task RunEventsAsync();
+
     /// <summary>Waits for events; false when there will be none, also when the channel overflowed and was closed.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     protected async ValueTask<bool> MoreAsync()
@@ -57,34 +75,30 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
         {
             return await Channel.WaitToReadAsync(this, takes: true, CancellationToken.None).ConfigureAwait(false);
         }
-        catch (SubscriptionOverflowException)
+        catch (SubscriptionOverflowException overflow)
         {
+            _overflow = overflow;
             return false;
         }
     }
 
-    /// <summary>Hands an event, or a batch, to the handler until it succeeds or its attempts are used up. Never throws.</summary>
+    /// <summary>Hands an event, or a batch, to the handler until it succeeds or is given up. Never throws.</summary>
     /// <param name="first">The event, or the first of the batch.</param>
     /// <param name="batch">The batch; null for a single event.</param>
     /// <param name="publishers">The spans that published the batch, as far as they were traced; for a single event it is found here.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     protected async ValueTask HandleAsync(Taken<TEvent> first, Envelope<TEvent>[]? batch = null, IEnumerable<ActivityLink>? publishers = null)
     {
-        BusTelemetry telemetry = Owner.Telemetry;
-        long started = telemetry.MeasuresProcessing ? Owner.TimeProvider.GetTimestamp() : 0;
         int count = batch?.Length ?? 1;
         using Span span = BusTelemetry.StartProcess(Channel.Profile.Tags, publishers ?? LinksOf(first), batch?.Length);
-        Exception? failure = null;
         for (int attempt = 1; ; attempt++)
         {
+            Exception? failure = null;
+            bool isMeasured = Owner.Telemetry.MeasuresProcessing;
+            long started = isMeasured ? Owner.TimeProvider.GetTimestamp() : 0;
             try
             {
-                if (batch is null)
-                    await _call.Each!(first.Envelope, Stopping).ConfigureAwait(false);
-                else
-                    await _call.Batch!(batch, Stopping).ConfigureAwait(false);
-                failure = null;
-                break;
+                await _attempts.RunAsync(in first, batch, attempt, Stopping).ConfigureAwait(false);
             }
             catch (HandlerUnavailableException)
             {
@@ -93,7 +107,7 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
                 AddLeft(count);
                 return;
             }
-            catch (Exception exception) when (IsStopping(exception))
+            catch (Exception exception) when (AttemptPath<TEvent>.IsStop(exception, Stopping))
             {
                 AddLeft(count);
                 return;
@@ -103,11 +117,23 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
                 failure = exception;
             }
 
-            if (attempt == Options.MaxAttempts)
+            if (isMeasured)
+                Owner.Telemetry.Processed(Channel.Profile.Tags, Owner.TimeProvider.GetElapsedTime(started), failure?.GetType().FullName);
+            if (failure is null)
+                return;
+            if (attempt == Options.MaxAttempts || !ShouldRetry(failure))
             {
-                LogFailure(first, count, attempt, failure, retryIn: null);
-                Owner.HandlerFailed(Channel, Name, first.Origin, first.Envelope.Event.GetType(), count, attempt, failure);
-                break;
+                span.Fail(failure);
+                try
+                {
+                    ReportFailure(first, batch, attempt, failure);
+                }
+                catch (OutOfMemoryException)
+                {
+                    // What could not be told must not end the handler.
+                }
+
+                return;
             }
 
             TimeSpan delay = DelayAfter(attempt);
@@ -119,43 +145,81 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
                 return;
             }
         }
-
-        if (failure is not null)
-            span.Fail(failure);
-        if (started != 0)
-            telemetry.Processed(Channel.Profile.Tags, Owner.TimeProvider.GetElapsedTime(started), failure?.GetType().FullName);
     }
 
     private static ActivityLink[]? LinksOf(in Taken<TEvent> taken) =>
         taken.Origin is TracedOrigin traced ? [new ActivityLink(traced.Publisher)] : null;
 
-    /// <summary>Whether a handler threw because it was told to stop, which is no failure: it gave up, or found disposed what it needs.</summary>
-    private bool IsStopping(Exception exception) =>
-        Stopping.IsCancellationRequested && exception is OperationCanceledException or ObjectDisposedException;
+    private static Envelope<object> Box(Envelope<TEvent> envelope) => new(envelope.Topic, envelope.Event)
+    {
+        Sequence = envelope.Sequence,
+        PublishedAtTicks = envelope.PublishedAtTicks,
+        Missed = envelope.Missed,
+        Node = envelope.Node,
+    };
 
-    private void LogFailure(in Taken<TEvent> first, int count, int attempt, Exception failure, TimeSpan? retryIn)
+    private bool ShouldRetry(Exception failure)
     {
         try
         {
-            if (retryIn is not null ? !Owner.Logger.IsEnabled(LogLevel.Debug) : !_failures.TryPass())
-                return;
-            string patterns = Channel.Profile.ToString();
-            string eventType = first.Envelope.Event.GetType().ToString();
-            if (retryIn is null)
-                Log.HandlerFailed(Owner.Logger, failure, Name, patterns, count, eventType, first.Origin.Topic, attempt);
-            else
-                Log.HandlerRetries(Owner.Logger, failure, Name, patterns, count, eventType, first.Origin.Topic, attempt, retryIn.Value);
+            return Options.ShouldRetry?.Invoke(failure) ?? true;
         }
-        catch (Exception)
+        catch (Exception exception)
         {
-            // A log that fails must not end the handler: the failure is still counted and published.
+            // The failure that it was asked about is the one to be told; trying again without an answer could do harm.
+            if (_failures.TryPass())
+                Log.ShouldRetryFailed(Owner.Logger, exception, Name, Channel.Profile.ToString());
+            return false;
         }
+    }
+
+    private void LogFailure(in Taken<TEvent> first, int count, int attempt, Exception failure, TimeSpan? retryIn)
+    {
+        if (retryIn is not null ? !Owner.Logger.IsEnabled(LogLevel.Debug) : !_failures.TryPass())
+            return;
+        string patterns = Channel.Profile.ToString();
+        string eventType = first.EventType.ToString();
+        if (retryIn is null)
+            Log.HandlerFailed(Owner.Logger, failure, Name, patterns, count, eventType, first.Origin.Topic, attempt);
+        else
+            Log.HandlerRetries(Owner.Logger, failure, Name, patterns, count, eventType, first.Origin.Topic, attempt, retryIn.Value);
+    }
+
+    /// <summary>Tells that an event, or a batch, was given up.</summary>
+    private void ReportFailure(in Taken<TEvent> first, Envelope<TEvent>[]? batch, int attempts, Exception failure)
+    {
+        LogFailure(first, batch?.Length ?? 1, attempts, failure, retryIn: null);
+
+        // A handler of the bus's own events that fails is only logged, or it might go on for ever.
+        if (first.Origin.IsOwn)
+            return;
+        Envelope<object>[] events = batch is null ? [Box(first.Envelope)] : Array.ConvertAll(batch, Box);
+        SubscriberProfile profile = Channel.Profile;
+        Owner.HandlerFailed(new BusEvent.HandlerFailed(
+            profile.Id, profile.Name, profile.PatternNames(), Name, first.Origin.Topic, first.EventType, events.Length, attempts, failure)
+        {
+            Events = events,
+        });
+    }
+
+    /// <summary>Tells that the handler gets no more events because there were too many; after it has handled what it had.</summary>
+    private void ReportOverflow(SubscriptionOverflowException overflow)
+    {
+        SubscriberProfile profile = Channel.Profile;
+        Log.HandlerOverflowed(Owner.Logger, overflow, Name, profile.ToString());
+
+        // As above.
+        if (profile.ListensToOwn)
+            return;
+        Owner.HandlerFailed(new BusEvent.HandlerFailed(
+            profile.Id, profile.Name, profile.PatternNames(), Name, overflow.Topic, profile.EventType, EventCount: 0, Attempts: 0, overflow));
     }
 
     private TimeSpan DelayAfter(int attempt)
     {
         // Jittered, so that handlers that failed together do not try again together.
-        double ticks = Options.RetryDelay.Ticks * Math.Pow(2, attempt - 1) * (0.75 + (Random.Shared.NextDouble() / 2));
-        return TimeSpan.FromTicks((long)Math.Min(ticks, TimeSpan.FromHours(24).Ticks));
+        double longest = Options.MaxRetryDelay.Ticks;
+        double ticks = Math.Min(Options.RetryDelay.Ticks * Math.Pow(2, attempt - 1), longest) * (0.75 + (Random.Shared.NextDouble() / 2));
+        return TimeSpan.FromTicks((long)Math.Min(ticks, longest));
     }
 }

@@ -11,7 +11,7 @@ internal sealed class SequentialLoop<TEvent>(
     /// <summary>After so many events without a pause the thread is given back, so that other work gets its turn.</summary>
     private const int EventsPerTurn = 256;
 
-    protected override async Task RunLoopAsync()
+    protected override async Task RunEventsAsync()
     {
         do
         {

@@ -9,7 +9,7 @@ internal static class ConfigurationShape
     private const string History = nameof(EventBusOptions.History);
     private const string Subscription = nameof(EventBusOptions.Subscription);
 
-    /// <summary>Binds what is left to bind, and refuses what would be passed over.</summary>
+    /// <summary>Binds what is left to bind of a bus's options, and refuses what would be passed over.</summary>
     /// <exception cref="InvalidOperationException">The configuration has a value that is no option; the message names its path.</exception>
     public static void Complete(EventBusOptions options, IConfiguration configuration)
     {
@@ -17,12 +17,21 @@ internal static class ConfigurationShape
         ThrowIfText(configuration.GetSection(Subscription), "a section of options");
         foreach (IConfigurationSection rule in configuration.GetSection(History).GetChildren())
             ThrowIfText(rule, "a rule: a section with a Pattern");
-        IConfigurationSection replay = configuration.GetSection(Subscription).GetSection(nameof(SubscriptionOptions.Replay));
-        if (!string.IsNullOrEmpty(replay.Value) || replay.GetChildren().Any())
-            options.Subscription.Replay = ParseReplay(replay);
+        BindReplay(options.Subscription, configuration.GetSection(Subscription));
     }
 
-    private static void ThrowIfText(IConfigurationSection section, string expected)
+    /// <summary>Binds the one option of a subscription that is left to bind.</summary>
+    /// <exception cref="InvalidOperationException">It is none; the message names its path.</exception>
+    public static void BindReplay(SubscriptionOptions options, IConfiguration configuration)
+    {
+        IConfigurationSection replay = configuration.GetSection(nameof(SubscriptionOptions.Replay));
+        if (!string.IsNullOrEmpty(replay.Value) || replay.GetChildren().Any())
+            options.Replay = ParseReplay(replay);
+    }
+
+    /// <summary>Refuses a text where a section belongs.</summary>
+    /// <exception cref="InvalidOperationException">It is a text; the message names its path.</exception>
+    public static void ThrowIfText(IConfigurationSection section, string expected)
     {
         if (!string.IsNullOrEmpty(section.Value))
             throw new InvalidOperationException($"The configuration value \"{section.Value}\" at '{section.Path}' should be {expected}.");

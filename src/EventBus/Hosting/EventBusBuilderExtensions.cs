@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using EventBus;
+using EventBus.Handling;
 using EventBus.Hosting;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -54,10 +55,10 @@ public static class EventBusBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.TryAddScoped<THandler>();
-        string[] parsed = Parse(patterns);
-        string name = NameOf(typeof(THandler));
-        return builder.Add(name, parsed, typeof(THandler), configure, (bus, services, options) =>
-            bus.Handle(parsed, new ScopedCalls<TEvent>(services).ForEach<THandler>(name), options, callerFile: "", callerLine: 0, default));
+        return builder.Add(patterns, typeof(THandler), configure, HandlerCall<TEvent>.ForEach(
+            static (services, envelope, cancellationToken) =>
+                services.GetRequiredService<THandler>().HandleAsync(envelope, cancellationToken),
+            typeof(THandler).ToString()));
     }
 
     /// <summary>Registers a delegate as the handler of one topic or pattern.</summary>
@@ -93,10 +94,7 @@ public static class EventBusBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(handler);
-        string[] parsed = Parse(patterns);
-        string name = $"{handler.Method.DeclaringType}.{handler.Method.Name}";
-        return builder.Add(name, parsed, handlerType: null, configure, (bus, services, options) =>
-            bus.Handle(parsed, new ScopedCalls<TEvent>(services).ForEach(handler, name), options, callerFile: "", callerLine: 0, default));
+        return builder.Add(patterns, handlerType: null, configure, HandlerCall<TEvent>.ForEach(handler));
     }
 
     /// <summary>Registers a batch handler of one topic or pattern.</summary>
@@ -128,28 +126,86 @@ public static class EventBusBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.TryAddScoped<THandler>();
-        string[] parsed = Parse(patterns);
-        string name = NameOf(typeof(THandler));
-        return builder.Add(name, parsed, typeof(THandler), configure, (bus, services, options) =>
-            bus.Handle(parsed, new ScopedCalls<TEvent>(services).ForBatch<THandler>(name), options, callerFile: "", callerLine: 0, default));
+        return builder.Add(patterns, typeof(THandler), configure, HandlerCall<TEvent>.ForBatch(
+            static (services, batch, cancellationToken) => services.GetRequiredService<THandler>().HandleAsync(batch, cancellationToken),
+            typeof(THandler).ToString()));
     }
 
-    private static EventBusBuilder Add(
+    /// <summary>Registers a delegate as the batch handler of one topic or pattern.</summary>
+    /// <typeparam name="TEvent">Which events: those whose runtime type can be assigned to it.</typeparam>
+    /// <param name="builder">The bus.</param>
+    /// <param name="pattern">A topic, or a pattern with wildcards.</param>
+    /// <param name="handler">The handler; the services are those of the batch's own scope.</param>
+    /// <param name="configure">Sets the options, which start from <see cref="EventBusOptions.Subscription"/>; null: leaves them.</param>
+    /// <returns>The builder, for chaining.</returns>
+    /// <exception cref="ArgumentException"><paramref name="pattern"/> is no pattern.</exception>
+    public static EventBusBuilder AddBatchHandler<TEvent>(
         this EventBusBuilder builder,
-        string handler,
-        string[] patterns,
+        string pattern,
+        Func<IServiceProvider, IReadOnlyList<Envelope<TEvent>>, CancellationToken, ValueTask> handler,
+        Action<HandlerOptions>? configure = null)
+        where TEvent : notnull =>
+        builder.AddBatchHandler([pattern], handler, configure);
+
+    /// <summary>Registers a delegate as the batch handler of several patterns: one order, and an event that several match comes once.</summary>
+    /// <typeparam name="TEvent">Which events: those whose runtime type can be assigned to it.</typeparam>
+    /// <param name="builder">The bus.</param>
+    /// <param name="patterns">At least one topic or pattern; repeated ones count once.</param>
+    /// <param name="handler">The handler; the services are those of the batch's own scope.</param>
+    /// <param name="configure">Sets the options, which start from <see cref="EventBusOptions.Subscription"/>; null: leaves them.</param>
+    /// <returns>The builder, for chaining.</returns>
+    /// <exception cref="ArgumentException">There is no pattern, or one is none.</exception>
+    public static EventBusBuilder AddBatchHandler<TEvent>(
+        this EventBusBuilder builder,
+        IReadOnlyCollection<string> patterns,
+        Func<IServiceProvider, IReadOnlyList<Envelope<TEvent>>, CancellationToken, ValueTask> handler,
+        Action<HandlerOptions>? configure = null)
+        where TEvent : notnull
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(handler);
+        return builder.Add(patterns, handlerType: null, configure, HandlerCall<TEvent>.ForBatch(handler));
+    }
+
+    /// <summary>
+    /// Registers a filter around every attempt of every handler of the bus: those registered here, batch handlers and delegates
+    /// too, and those made by <see cref="IEventBus.Handle{TEvent}(string, Func{Envelope{TEvent}, CancellationToken, ValueTask}, HandlerOptions?, CancellationToken, string, int)"/>.
+    /// </summary>
+    /// <typeparam name="TFilter">
+    /// The filter, taken from the attempt's own scope. Registered as scoped, unless it is registered already. One that needs a service nobody
+    /// registered fails the start.
+    /// </typeparam>
+    /// <param name="builder">The bus.</param>
+    /// <returns>The builder, for chaining.</returns>
+    /// <remarks>The first one registered is the outermost; one registered twice runs twice.</remarks>
+    public static EventBusBuilder AddFilter<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TFilter>(
+        this EventBusBuilder builder)
+        where TFilter : class, IHandlerFilter
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.TryAddScoped<TFilter>();
+        builder.Services.AddSingleton(
+            new FilterRegistration(builder.Name, typeof(TFilter), static services => services.GetRequiredService<TFilter>()));
+        return builder;
+    }
+
+    private static EventBusBuilder Add<TEvent>(
+        this EventBusBuilder builder,
+        IReadOnlyCollection<string> patterns,
         Type? handlerType,
         Action<HandlerOptions>? configure,
-        Func<InProcessEventBus, IServiceProvider, HandlerOptions, HandlerSubscription> subscribe)
+        HandlerCall<TEvent> call)
+        where TEvent : notnull
     {
+        string[] parsed = Parse(patterns);
         builder.Services.AddSingleton(new HandlerRegistration
         {
             Bus = new BusRegistration(builder.Name),
-            Handler = handler,
-            Patterns = patterns,
+            Handler = call.Name,
+            Patterns = parsed,
             HandlerType = handlerType,
             Configure = configure,
-            Subscribe = subscribe,
+            Subscribe = (bus, options) => bus.Handle(parsed, call, options, callerFile: "", callerLine: 0, default),
         });
         return builder;
     }
@@ -162,6 +218,4 @@ public static class EventBusBuilderExtensions
             ? [.. patterns.Select(p => TopicPattern.Parse(p).ToString()).Distinct(StringComparer.Ordinal)]
             : throw new ArgumentException("No pattern was given; a handler listens to at least one.", nameof(patterns));
     }
-
-    private static string NameOf(Type handler) => handler.ToString();
 }

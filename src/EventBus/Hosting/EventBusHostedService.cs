@@ -26,15 +26,22 @@ internal sealed class EventBusHostedService : IHostedLifecycleService, IDisposab
     public Task StartingAsync(CancellationToken cancellationToken)
     {
         // Everything that is wrong with any handler is told at once, and before the first one subscribes.
-        HandlerRegistration[] handlers = [.. _services.GetServices<HandlerRegistration>()];
-        InProcessEventBus[] buses = Array.ConvertAll(handlers, h => h.Bus.BusIn(_services));
-        HandlerOptions[] options = [.. handlers.Zip(buses, (h, bus) => h.OptionsFor(bus))];
+        BusConfiguration[] configured = [.. _services.GetServices<BusConfiguration>()];
+        WriteBehindRegistration[] writeBehinds = [.. _services.GetServices<WriteBehindRegistration>()];
+        HandlerStart[] handlers = [.. _services.GetServices<HandlerRegistration>().Select(h => new HandlerStart(h, _services, configured))];
         DependencyCheck check = new(_registered, _services.GetService<IServiceProviderIsService>());
-        string[] faults = [.. handlers.Zip(options, (h, o) => h.FaultsWith(o, check)).SelectMany(f => f)];
+        string[] faults =
+        [
+            .. configured.SelectMany(c => c.Strays(
+                handlers.Where(h => h.Bus == c.Bus).Select(h => h.Name),
+                writeBehinds.Where(w => w.Bus == c.Bus).Select(w => w.ConfigurationName))),
+            .. _services.GetServices<FilterRegistration>().Distinct().SelectMany(f => f.FaultsWith(check)),
+            .. handlers.SelectMany(h => h.FaultsWith(check)),
+        ];
         if (faults.Length > 0)
             throw new InvalidOperationException(string.Join(Environment.NewLine, faults));
-        for (int i = 0; i < handlers.Length; i++)
-            _running.Add(Subscribe(handlers[i], buses[i], options[i]));
+        foreach (HandlerStart handler in handlers)
+            _running.Add(Subscribe(handler));
         return Task.CompletedTask;
     }
 
@@ -67,16 +74,16 @@ internal sealed class EventBusHostedService : IHostedLifecycleService, IDisposab
         _running.Clear();
     }
 
-    private HandlerSubscription Subscribe(HandlerRegistration handler, InProcessEventBus bus, HandlerOptions options)
+    private HandlerSubscription Subscribe(HandlerStart handler)
     {
         try
         {
-            return handler.Subscribe(bus, _services, options);
+            return handler.Subscribe();
         }
-        catch (Exception exception)
+        catch
         {
             Dispose();
-            throw new InvalidOperationException($"The handler {handler} cannot be started: {exception.Message}", exception);
+            throw;
         }
     }
 }

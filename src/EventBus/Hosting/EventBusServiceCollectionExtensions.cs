@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using EventBus;
+using EventBus.Handling;
 using EventBus.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -43,7 +44,14 @@ public static class EventBusServiceCollectionExtensions
     /// </param>
     /// <returns>What registers its handlers.</returns>
     /// <remarks>
-    /// <see cref="SubscriptionOptions.Replay"/> is written as <c>None</c>, <c>All</c>, <c>Last(100)</c> or <c>After(123)</c>.
+    /// <para><see cref="SubscriptionOptions.Replay"/> is written as <c>None</c>, <c>All</c>, <c>Last(100)</c> or <c>After(123)</c>.</para>
+    /// <para>
+    /// The sub-section <c>Handlers:Name</c> has the <see cref="HandlerOptions"/> of the handlers of that name, registered with this bus. It is the
+    /// <see cref="SubscriptionOptions.Name"/> that the handler's options are given in code, or else the name of its class without the
+    /// namespace; one with a colon cannot be configured. The sub-section <c>WriteBehind:Name</c> has the <see cref="WriteBehindOptions"/> of the
+    /// write-behind of the events whose type has that name. What is configured there has the last word over code, so that it can be
+    /// tuned without a new build. A name that nobody has fails the start of the host, with a message that lists those that exist.
+    /// </para>
     /// </remarks>
     public static EventBusBuilder AddEventBus(this IServiceCollection services, IConfiguration configuration) =>
         Configure(Add(services, name: null), configuration);
@@ -67,7 +75,7 @@ public static class EventBusServiceCollectionExtensions
     /// <summary>Registers a keyed bus and configures it from configuration.</summary>
     /// <param name="services">The services.</param>
     /// <param name="name">Its key, and the name of its options; not empty.</param>
-    /// <param name="configuration">The section with its options; a key that is no option fails the start.</param>
+    /// <param name="configuration">The section with its options, and those of its handlers and write-behinds; a key that is none fails the start.</param>
     /// <returns>What registers its handlers.</returns>
     /// <exception cref="ArgumentException"><paramref name="name"/> is empty.</exception>
     public static EventBusBuilder AddEventBus(this IServiceCollection services, string name, IConfiguration configuration) =>
@@ -112,7 +120,12 @@ public static class EventBusServiceCollectionExtensions
         services.GetRequiredService<IOptionsMonitor<EventBusOptions>>().Get(name),
         services.GetService<ILoggerFactory>(),
         services.GetService<TimeProvider>(),
-        services.GetService<IMeterFactory>());
+        services.GetService<IMeterFactory>())
+    {
+        Scopes = new AttemptScopes(
+            services.GetRequiredService<IServiceScopeFactory>(),
+            [.. services.GetServices<FilterRegistration>().Where(f => f.Bus == name).Select(f => f.From)]),
+    };
 
     private static EventBusBuilder Configure(EventBusBuilder builder, Action<EventBusOptions> configure)
     {
@@ -125,9 +138,13 @@ public static class EventBusServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(configuration);
 
+        BusConfiguration configured = new(builder.Name, configuration);
+        builder.Services.AddSingleton(configured);
+        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IPostConfigureOptions<WriteBehindOptions>, WriteBehindConfiguration>());
+
         // A misspelled option would otherwise be a default that nobody asked for.
         builder.Services.AddOptions<EventBusOptions>(builder.Name)
-            .Bind(configuration, o => o.ErrorOnUnknownConfiguration = true)
+            .Bind(configured.OfTheBus, o => o.ErrorOnUnknownConfiguration = true)
             .Configure(options => ConfigurationShape.Complete(options, configuration));
         return builder;
     }

@@ -19,22 +19,10 @@ internal sealed class HandlerRegistration
     public required Action<HandlerOptions>? Configure { get; init; }
 
     /// <summary>Subscribes the handler, given its options.</summary>
-    public required Func<InProcessEventBus, IServiceProvider, HandlerOptions, HandlerSubscription> Subscribe { get; init; }
+    public required Func<InProcessEventBus, HandlerOptions, HandlerSubscription> Subscribe { get; init; }
 
-    /// <summary>Makes the options from the bus's defaults and the user's wishes.</summary>
-    public HandlerOptions OptionsFor(InProcessEventBus bus)
-    {
-        HandlerOptions options = bus.DefaultHandlerOptions();
-        Configure?.Invoke(options);
-        return options;
-    }
-
-    /// <summary>What keeps the handler from being started, each sentence naming it; empty if nothing does.</summary>
-    public IEnumerable<string> FaultsWith(HandlerOptions options, DependencyCheck dependencies)
-    {
-        IEnumerable<string> faults = HandlerType is null ? [] : dependencies.FaultsOf(HandlerType);
-        return options.Failures().Concat(faults).Select(f => $"The handler {this} cannot be started: {f}");
-    }
+    /// <summary>The class's name without its namespace, which it goes by unless it is given another; null for a delegate.</summary>
+    public string? ShortName => HandlerType?.Name.Split('`')[0];
 
     /// <summary>For messages.</summary>
     /// <returns>The handler, its patterns and its bus.</returns>

@@ -10,6 +10,9 @@ internal sealed record WriteBehindRegistration(string? Bus, Type EventType, Type
 {
     /// <summary>The name of its options.</summary>
     public string OptionsName => Bus is null ? $"{EventType}" : $"{EventType} on the bus \"{Bus}\"";
+
+    /// <summary>The name that configuration knows it by: that of its events' type, without the namespace.</summary>
+    public string ConfigurationName => EventType.Name.Split('`')[0];
 }
 
 /// <summary>Checks the options of every write-behind, with one message for all that is wrong.</summary>

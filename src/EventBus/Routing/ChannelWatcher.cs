@@ -34,7 +34,7 @@ internal sealed class ChannelWatcher : IChannelOwner
 
     public ILogger Logger { get; }
 
-    /// <summary>Events and batches that handlers gave up on.</summary>
+    /// <summary>Events and batches that handlers gave up on, and handlers that ended by overflow.</summary>
     public long HandlerFailures => Interlocked.Read(ref _handlerFailures);
 
     public void Ended(SubscriberChannel channel) => _registry.Leave(channel);
@@ -76,17 +76,9 @@ internal sealed class ChannelWatcher : IChannelOwner
                 profile.Id, profile.Name, profile.PatternNames(), loss.Topic.Topic, profile.Overflow, profile.Capacity, loss.Dropped));
     }
 
-    public void HandlerFailed(
-        SubscriberChannel channel, string handler, EventOrigin origin, Type eventType, int eventCount, int attempts, Exception exception)
+    public void HandlerFailed(BusEvent.HandlerFailed failure)
     {
-        // A handler of the bus's own events that fails is only logged, or it might go on for ever.
-        if (origin.IsOwn)
-            return;
-        SubscriberProfile profile = channel.Profile;
         Interlocked.Increment(ref _handlerFailures);
-        _router.PublishOwn(
-            BusEvent.FailuresTopic,
-            new BusEvent.HandlerFailed(
-                profile.Id, profile.Name, profile.PatternNames(), handler, origin.Topic, eventType, eventCount, attempts, exception));
+        _router.PublishOwn(BusEvent.FailuresTopic, failure);
     }
 }
