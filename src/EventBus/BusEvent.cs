@@ -14,13 +14,14 @@ public abstract record BusEvent
     }
 
     /// <summary>
-    /// A subscriber started losing events: published once per episode, which ends when its channel was empty. Losses of
-    /// subscriptions to the bus's own topics are only counted.
+    /// A subscriber started losing events: published once per episode, which ends when its channel was empty, and at most once in 10 s for
+    /// a subscription. An episode that begins sooner is told with the first loss after that, if it or another one goes on; nothing is told
+    /// of it if the subscriber has caught up by then. Losses of subscriptions to the bus's own topics are only counted.
     /// </summary>
     /// <param name="SubscriptionId">The subscription.</param>
     /// <param name="Name">Its name, if it was given one.</param>
     /// <param name="Patterns">What it listens to.</param>
-    /// <param name="Topic">The topic of the publish that began the episode.</param>
+    /// <param name="Topic">The topic of the publish whose loss is reported.</param>
     /// <param name="Overflow">Its overflow policy.</param>
     /// <param name="Capacity">Its capacity.</param>
     /// <param name="Dropped">Its losses so far, this one included.</param>

@@ -15,6 +15,12 @@ public sealed record EventBusStatistics
     /// <summary>Publish calls accepted, whether or not anyone was listening.</summary>
     public long Published { get; init; }
 
+    /// <summary>
+    /// Those of <see cref="Published"/> that matched no subscription, whether or not history kept the event: the commonest sign of a
+    /// mistake. A publish whose only subscription was its <c>except</c> counts, one that was refused does not.
+    /// </summary>
+    public long Unmatched { get; init; }
+
     /// <summary>Events taken out of a channel by its consumer.</summary>
     public long Delivered { get; init; }
 

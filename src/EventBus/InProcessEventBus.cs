@@ -51,8 +51,9 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
         BusTelemetry telemetry = new(meterFactory);
         EventClock clock = new(TimeProvider);
         _history = new HistoryStore(options.History, clock.UtcMicroseconds);
-        _registry = new TopicRegistry(options.MaxSubscriptions, _history);
-        _router = new EventRouter(_registry, _history, clock, telemetry, TimeProvider);
+        RouteTable routes = new(_history);
+        _registry = new TopicRegistry(options.MaxSubscriptions, routes);
+        _router = new EventRouter(_registry, routes, _history, clock, telemetry, TimeProvider, logger);
         _streams = new TopicStreams(_registry, _history, clock);
         _watcher = new ChannelWatcher(_registry, _router, telemetry, TimeProvider, logger);
         _inspector = new BusInspector(_registry, _history, clock, _router, _watcher);

@@ -10,6 +10,9 @@ internal sealed class RecordedLog : ILoggerFactory, ILogger
     private readonly ConcurrentQueue<LogLine> _lines = new();
     private readonly Channel<LogLine> _next = Channel.CreateUnbounded<LogLine>();
 
+    /// <summary>The least that is logged.</summary>
+    public LogLevel Least { get; init; } = LogLevel.Trace;
+
     /// <summary>All that was logged so far.</summary>
     public IReadOnlyCollection<LogLine> Lines => _lines;
 
@@ -42,7 +45,7 @@ internal sealed class RecordedLog : ILoggerFactory, ILogger
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
 
-    public bool IsEnabled(LogLevel logLevel) => true;
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= Least;
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {

@@ -16,7 +16,7 @@ internal ref struct FanOut
     /// <summary>Whether the publisher would wait for room.</summary>
     public readonly bool MayWait;
 
-    /// <summary>Whether every loss is wanted, not only the first of an episode.</summary>
+    /// <summary>Whether every loss is wanted, not only those to be reported.</summary>
     private readonly bool _reportsEveryLoss;
 
     public int Matched;
@@ -40,7 +40,7 @@ internal ref struct FanOut
     public void Add(in Loss loss)
     {
         Dropped += loss.Count;
-        if (!loss.BeginsEpisode && !_reportsEveryLoss)
+        if (!_reportsEveryLoss && !loss.Channel.LagReports.IsConcernedBy(loss.BeginsEpisode, Stamp.PublishedAtTicks))
             return;
         try
         {

@@ -25,6 +25,7 @@ namespace EventBus.Delivery;
 internal abstract class SubscriberChannel
 {
     protected Gate ChannelGate = new();
+    public LagReports LagReports; // needs no lock
 
     private WaitingReaders _readers;
 
@@ -41,7 +42,7 @@ internal abstract class SubscriberChannel
     /// <summary>The part of the counts that is the bus's own traffic.</summary>
     private ChannelCounts _ownCounts;
 
-    /// <summary>Whether losses have been reported since the channel was last empty.</summary>
+    /// <summary>Whether events have been lost since the channel was last empty.</summary>
     private bool _isLagging;
 
     /// <summary>Whether the replay is still to be attached: until then an empty channel is not finished.</summary>

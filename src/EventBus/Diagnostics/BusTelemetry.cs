@@ -35,6 +35,7 @@ internal sealed class BusTelemetry : IDisposable
     private readonly Counter<long> _sent;
     private readonly Counter<long> _consumed;
     private readonly Counter<long> _dropped;
+    private readonly Counter<long> _unmatched;
     private readonly Histogram<double> _deliveryDelay;
     private readonly Histogram<double> _processDuration;
 
@@ -47,6 +48,7 @@ internal sealed class BusTelemetry : IDisposable
         _consumed = _meter.CreateCounter<long>(
             "messaging.client.consumed.messages", "{message}", "Events taken out of a subscription's channel by its consumer.");
         _dropped = _meter.CreateCounter<long>("eventbus.events.dropped", "{message}", "Events lost to full channels.");
+        _unmatched = _meter.CreateCounter<long>("eventbus.events.unmatched", "{message}", "Events published that matched no subscription.");
         _deliveryDelay = _meter.CreateHistogram<double>(
             "eventbus.delivery.delay", "s", "Time from an event's publishing to its taking out of the channel.", tags: null, Durations);
         _processDuration = _meter.CreateHistogram<double>(
@@ -69,7 +71,13 @@ internal sealed class BusTelemetry : IDisposable
     public void Sent()
     {
         if (_sent.Enabled)
-            Add(_sent, 1, new TagList { { "messaging.system", System }, { OperationName, PublishOperation } });
+            Add(_sent, 1, SentTags());
+    }
+
+    public void Unmatched()
+    {
+        if (_unmatched.Enabled)
+            Add(_unmatched, 1, SentTags());
     }
 
     public void Consumed(in SubscriberTags tags, long publishedAtTicks, TimeProvider timeProvider)
@@ -123,6 +131,8 @@ internal sealed class BusTelemetry : IDisposable
         if (_ownsMeter)
             _meter.Dispose();
     }
+
+    private static TagList SentTags() => new() { { "messaging.system", System }, { OperationName, PublishOperation } };
 
     /// <summary>Counts, whatever the listeners do.</summary>
     private static void Add(Counter<long> counter, long count, in TagList tags)

@@ -59,6 +59,12 @@ internal static partial class Log
         "or scheduler may have been closed; dispose the subscription before that, or await with ConfigureAwait(false).")]
     public static partial void ContextFailed(ILogger logger, Exception exception, string context);
 
+    [LoggerMessage(16, LogLevel.Debug,
+        "An event of {EventType} was published to {Topic}, and nobody listens: it matched no subscription. It is a common mistake to subscribe " +
+        "after publishing (only a topic with history can replay), to another topic, or to a type that the event is not assignable to. This is " +
+        "told once for a topic.")]
+    public static partial void PublishUnheard(ILogger logger, string eventType, string topic);
+
     [LoggerMessage(20, LogLevel.Error,
         "The store of {EventType} failed on a batch of {EventCount} at attempt {Attempt}; it will be tried again. {Buffered} event(s) are " +
         "buffered. Further failures of this batch are logged ever more rarely.")]

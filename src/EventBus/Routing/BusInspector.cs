@@ -40,6 +40,7 @@ internal sealed class BusInspector
         return _registry.Statistics() with
         {
             Published = _router.Published,
+            Unmatched = _router.Unmatched,
             HandlerFailures = _watcher.HandlerFailures,
             RefusedAfterCompletion = _router.Refused,
             HistoryTopics = history.topics,

@@ -65,20 +65,31 @@ internal sealed class ChannelWatcher : IChannelOwner
     {
         SubscriberProfile profile = loss.Channel.Profile;
         Telemetry.Dropped(profile.Tags, loss.Count);
-        if (!loss.BeginsEpisode)
+        if (!IsToBeReported(loss))
             return;
-        if (_laggingLog.TryPass())
+        if (Logger.IsEnabled(LogLevel.Warning) && _laggingLog.TryPass())
             Log.SubscriberLagging(Logger, profile.Id, profile.ToString(), profile.Capacity, profile.Overflow, loss.Dropped);
 
-        _router.PublishOwn(
-            BusEvent.LaggingTopic,
-            new BusEvent.SubscriberLagging(
-                profile.Id, profile.Name, profile.PatternNames(), loss.Topic.Topic, profile.Overflow, profile.Capacity, loss.Dropped));
+        _router.PublishOwn(BusEvent.LaggingTopic, loss, static loss =>
+        {
+            SubscriberProfile profile = loss.Channel.Profile;
+            return new BusEvent.SubscriberLagging(
+                profile.Id, profile.Name, profile.PatternNames(), loss.Topic.Topic, profile.Overflow, profile.Capacity, loss.Dropped);
+        });
     }
 
     public void HandlerFailed(BusEvent.HandlerFailed failure)
     {
         Interlocked.Increment(ref _handlerFailures);
         _router.PublishOwn(BusEvent.FailuresTopic, failure);
+    }
+
+    /// <summary>Whether a loss is one that subscribers of the bus's own topic are told of, and the log.</summary>
+    private bool IsToBeReported(in Loss loss)
+    {
+        // To lose one of the bus's own events is no reason: what is held back waits for the next of a user's.
+        ref LagReports reports = ref loss.Channel.LagReports;
+        return (loss.BeginsEpisode || (reports.IsHoldingBack && !loss.Topic.IsOwn))
+            && reports.TryPass(loss.BeginsEpisode, TimeProvider.GetUtcNow().UtcTicks);
     }
 }

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using EventBus.Delivery;
 using EventBus.Diagnostics;
 using EventBus.History;
+using Microsoft.Extensions.Logging;
 
 namespace EventBus.Routing;
 
@@ -10,29 +11,44 @@ namespace EventBus.Routing;
 /// <remarks>
 /// Locks, outermost first: the history's gate, the registry's, a channel's. User code runs under none of them: what a fan-out
 /// has to tell (readers to wake, losses to report) waits in <see cref="FanOut"/> until all are free. All fields but the
-/// interlocked count are set once.
+/// interlocked count of refusals are set once.
 /// </remarks>
 internal sealed class EventRouter
 {
     private readonly TopicRegistry _registry;
+    private readonly RouteTable _routes;
     private readonly HistoryStore _history;
     private readonly EventClock _clock;
     private readonly BusTelemetry _telemetry;
     private readonly TimeProvider _timeProvider;
+    private readonly UnheardTopics _unheard;
     private readonly StripedCounter _published = new();
+    private readonly StripedCounter _unmatched = new();
     private long _refused;
 
-    public EventRouter(TopicRegistry registry, HistoryStore history, EventClock clock, BusTelemetry telemetry, TimeProvider timeProvider)
+    public EventRouter(
+        TopicRegistry registry,
+        RouteTable routes,
+        HistoryStore history,
+        EventClock clock,
+        BusTelemetry telemetry,
+        TimeProvider timeProvider,
+        ILogger logger)
     {
         _registry = registry;
+        _routes = routes;
         _history = history;
         _clock = clock;
         _telemetry = telemetry;
         _timeProvider = timeProvider;
+        _unheard = new UnheardTopics(logger);
     }
 
     /// <summary>Publishes that were accepted.</summary>
     public long Published => _published.Sum();
+
+    /// <summary>Those of them that matched nobody.</summary>
+    public long Unmatched => _unmatched.Sum();
 
     /// <summary>Publishes to topics that had been completed.</summary>
     public long Refused => Interlocked.Read(ref _refused);
@@ -63,15 +79,32 @@ internal sealed class EventRouter
         return fanOut.Pending is { } pending ? new(pending.Start(result, _timeProvider, cancellationToken)) : new(result);
     }
 
-    /// <summary>Publishes the bus's own events, which are not counted.</summary>
+    /// <summary>Publishes one of the bus's own events, which are not counted. Never throws: it is told for somebody else's sake.</summary>
     public void PublishOwn<TEvent>(Topic<TEvent> topic, TEvent @event)
+        where TEvent : BusEvent => PublishOwn(topic, @event, static e => e);
+
+    /// <summary>The same with an event that is only made if somebody is to get it.</summary>
+    /// <param name="topic">The topic.</param>
+    /// <param name="from">What the event is made from.</param>
+    /// <param name="create">Makes it.</param>
+    public void PublishOwn<TEvent, TFrom>(Topic<TEvent> topic, in TFrom from, Func<TFrom, TEvent> create)
         where TEvent : BusEvent
     {
         if (_registry.IsClosed)
             return;
-        TopicRoute route = _registry.GetRoute(topic.Name);
-        FanOut fanOut = new(mayWait: false, _telemetry.CountsLosses);
-        Send(route, in @event, except: null, ref fanOut);
+        try
+        {
+            TopicRoute route = _routes.GetOwn(topic.Name);
+            if (route is { HasMembers: true, Members: [], KeepsHistory: false })
+                return;
+            TEvent @event = create(from);
+            FanOut fanOut = new(mayWait: false, _telemetry.CountsLosses);
+            Send(route, in @event, except: null, ref fanOut);
+        }
+        catch (OutOfMemoryException)
+        {
+            // There is no memory to tell it.
+        }
     }
 
     private bool TryBegin<TEvent>(string topic, in TEvent @event, [NotNullWhen(true)] out TopicRoute? route)
@@ -83,12 +116,12 @@ internal sealed class EventRouter
             throw new ArgumentNullException(nameof(@event));
 
         // A route is only kept for a valid topic that is not the bus's own, so a known one need not be checked again.
-        if (!_registry.TryGetRoute(topic, out route))
+        if (!_routes.TryGet(topic, out route))
         {
             TopicRules.ThrowIfNotPublishable(topic);
             if (_registry.IsClosed)
                 return false;
-            route = _registry.GetRoute(topic);
+            route = _routes.Get(topic);
         }
 
         return !_registry.IsClosed;
@@ -122,7 +155,7 @@ internal sealed class EventRouter
             if (!route.KeepsHistory)
             {
                 fanOut.Stamp = new Stamp(origin, 0, _clock.UtcTicks);
-                Offer(route.Members, in @event, boxed: null, except, ref fanOut);
+                Offer(route, in @event, boxed: null, except, ref fanOut);
             }
             else if (!TrySendOrdered(route, in @event, except, origin, ref fanOut))
             {
@@ -134,12 +167,23 @@ internal sealed class EventRouter
             {
                 _published.Increment(origin.Topic);
                 _telemetry.Sent();
+                if (fanOut.Matched == 0)
+                    CountUnmatched<TEvent>(origin.Topic);
             }
         }
         finally
         {
             fanOut.Settle();
         }
+    }
+
+    /// <summary>Counts a publish that matched nobody; nothing is left to be settled.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void CountUnmatched<TEvent>(string topic)
+    {
+        _unmatched.Increment(topic);
+        _telemetry.Unmatched();
+        _unheard.Tell(topic, typeof(TEvent));
     }
 
     /// <summary>Sends on a topic with history: one lock around number, record and hand-over.</summary>
@@ -156,12 +200,34 @@ internal sealed class EventRouter
             if (!_history.TryAppend(route.HistoryRule, boxed, origin, now, out long sequence))
                 return false;
             fanOut.Stamp = new Stamp(origin, sequence, now);
-            Offer(route.Members, in @event, boxed, except, ref fanOut);
+            Offer(route, in @event, boxed, except, ref fanOut);
             return true;
         }
     }
 
-    private static void Offer<TEvent>(SubscriberChannel[] members, in TEvent @event, object? boxed, SubscriberChannel? except, ref FanOut fanOut)
+    private void Offer<TEvent>(TopicRoute route, in TEvent @event, object? boxed, SubscriberChannel? except, ref FanOut fanOut)
+        where TEvent : notnull
+    {
+        if (route.HasMembers)
+            Offer(route.Members, in @event, boxed, except, ref fanOut);
+        else
+            OfferOneByOne(route.Origin.Topic, in @event, boxed ?? @event, except, ref fanOut);
+    }
+
+    /// <summary>Offers an event to members that there was no memory to list.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void OfferOneByOne<TEvent>(string topic, in TEvent @event, object boxed, SubscriberChannel? except, ref FanOut fanOut)
+        where TEvent : notnull
+    {
+        lock (_routes.Gate)
+        {
+            foreach (SubscriberChannel channel in _routes.LockedWalk(topic))
+                Offer(new ReadOnlySpan<SubscriberChannel>(in channel), in @event, boxed, except, ref fanOut);
+        }
+    }
+
+    private static void Offer<TEvent>(
+        scoped ReadOnlySpan<SubscriberChannel> members, in TEvent @event, object? boxed, SubscriberChannel? except, ref FanOut fanOut)
         where TEvent : notnull
     {
         foreach (SubscriberChannel channel in members)

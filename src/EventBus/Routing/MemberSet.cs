@@ -12,21 +12,16 @@ internal sealed class MemberSet
 
     public int Count => _channels.Count;
 
+    /// <summary>Adds a channel; if there is no memory for it, the set is as it was.</summary>
     public void Add(SubscriberChannel channel) => _channels.Add(channel);
 
     public void Remove(SubscriberChannel channel)
     {
-        // Shrinking to half when three quarters are free costs a constant share of the leaves that led there.
-        if (_channels.Remove(channel) && _channels.Capacity > 16 && _channels.Count * 4 < _channels.Capacity)
-            _channels.TrimExcess(_channels.Count * 2);
+        if (_channels.Remove(channel))
+            _channels.Shrink();
     }
 
-    public SubscriberChannel[] ToArray()
-    {
-        SubscriberChannel[] channels = new SubscriberChannel[_channels.Count];
-        _channels.CopyTo(channels);
-        return channels;
-    }
+    public void CopyTo(SubscriberChannel[] channels) => _channels.CopyTo(channels);
 
     public HashSet<SubscriberChannel>.Enumerator GetEnumerator() => _channels.GetEnumerator();
 }

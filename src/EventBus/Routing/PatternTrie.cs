@@ -19,12 +19,37 @@ internal sealed class PatternTrie
     /// <summary>Counts steps, so that a node knows whether it is in the set of this one.</summary>
     private long _step;
 
-    public void Add(TopicPattern pattern, SubscriberChannel channel)
+    /// <summary>Lets a channel listen to a pattern; if there is no memory for it, the trie is as it was.</summary>
+    /// <returns>Whether nobody listened to the pattern before.</returns>
+    public bool Add(TopicPattern pattern, SubscriberChannel channel)
     {
-        Node node = _root;
-        foreach (string segment in pattern.Segments)
-            node = node.GetOrAddChild(segment);
-        (node.Members ??= new MemberSet()).Add(channel);
+        Node known = _root;
+        int depth = 0;
+        while (depth < pattern.Segments.Length && known.Child(pattern.Segments[depth]) is { } child)
+        {
+            known = child;
+            depth++;
+        }
+
+        // What is new is hung in last, when nothing else can fail.
+        Node node = known;
+        Node? branch = null;
+        foreach (string segment in pattern.Segments[depth..])
+        {
+            Node next = new(node, segment);
+            if (branch is null)
+                branch = next;
+            else
+                node.AddChild(next);
+            node = next;
+        }
+
+        PatternMembers members = node.Members ??= new PatternMembers();
+        bool isNew = members.Channels.Count == 0;
+        members.Add(channel);
+        if (branch is not null)
+            known.AddChild(branch);
+        return isNew;
     }
 
     public void Remove(TopicPattern pattern, SubscriberChannel channel)
@@ -50,6 +75,26 @@ internal sealed class PatternTrie
     {
         if (_root.IsUnused)
             return;
+        try
+        {
+            Walk(topic);
+            foreach (Node node in _reached)
+            {
+                if (node.Members is { Channels.Count: > 0 } members)
+                    route.Add(members);
+            }
+        }
+        finally
+        {
+            // Also if there was no memory for a list to grow: nothing of this topic is left for the next.
+            _reached.Clear();
+            _next.Clear();
+        }
+    }
+
+    /// <summary>Reaches the positions that a topic leads to.</summary>
+    private void Walk(string topic)
+    {
         _step++;
         bool isOwn = TopicRules.IsOwn(topic);
         bool isFirst = true;
@@ -79,14 +124,6 @@ internal sealed class PatternTrie
             if (_reached.Count == 0)
                 return;
         }
-
-        foreach (Node node in _reached)
-        {
-            if (node.Members is { } members)
-                route.Add(members);
-        }
-
-        _reached.Clear();
     }
 
     /// <summary>Adds a position to a set, and those behind it that need no segment, as '#' may stand for none.</summary>
@@ -107,7 +144,7 @@ internal sealed class PatternTrie
 
         public string Segment => segment;
 
-        public MemberSet? Members { get; set; }
+        public PatternMembers? Members { get; set; }
 
         public Node? OneSegment { get; private set; }
 
@@ -118,7 +155,7 @@ internal sealed class PatternTrie
         /// <summary>The step that reached this node last.</summary>
         public long Step { get; set; }
 
-        public bool IsUnused => Members is not { Count: > 0 } && OneSegment is null && AnySegments is null && _literals is not { Count: > 0 };
+        public bool IsUnused => Members is not { Channels.Count: > 0 } && OneSegment is null && AnySegments is null && _literals is not { Count: > 0 };
 
         /// <summary>The child for a segment of a topic, or for one of a pattern, where wildcards are children of their own.</summary>
         public Node? Child(string segment) =>
@@ -127,16 +164,14 @@ internal sealed class PatternTrie
         public Node? Child(ReadOnlySpan<char> literal) =>
             _literals is not null && _literals.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(literal, out Node? child) ? child : null;
 
-        public Node GetOrAddChild(string segment)
+        public void AddChild(Node child)
         {
-            if (TopicRules.IsOneSegment(segment))
-                return OneSegment ??= new Node(this, segment);
-            if (TopicRules.IsAnySegments(segment))
-                return AnySegments ??= new Node(this, segment);
-            _literals ??= new Dictionary<string, Node>(StringComparer.Ordinal);
-            if (!_literals.TryGetValue(segment, out Node? child))
-                _literals.Add(segment, child = new Node(this, segment));
-            return child;
+            if (child.IsAnySegments)
+                AnySegments = child;
+            else if (TopicRules.IsOneSegment(child.Segment))
+                OneSegment = child;
+            else
+                (_literals ??= new Dictionary<string, Node>(StringComparer.Ordinal)).Add(child.Segment, child);
         }
 
         public void RemoveChild(string segment)
@@ -145,8 +180,8 @@ internal sealed class PatternTrie
                 OneSegment = null;
             else if (TopicRules.IsAnySegments(segment))
                 AnySegments = null;
-            else if (_literals!.Remove(segment) && _literals.Count * 4 < _literals.Capacity)
-                _literals.TrimExcess();
+            else if (_literals!.Remove(segment))
+                _literals.Shrink();
         }
     }
 }

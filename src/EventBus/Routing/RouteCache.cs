@@ -5,65 +5,82 @@ namespace EventBus.Routing;
 
 /// <summary>The routes of topics that were published to lately. Read without a lock; written under the registry's.</summary>
 /// <remarks>
+/// <para>
 /// In front of the dictionary stands a small table of the topics used last, indexed by a few characters: comparing one string
-/// costs a quarter of hashing it. A reader may put a cell there that was dropped meanwhile, so a dropped cell gives its route
+/// costs a quarter of hashing it. A reader may put an entry there that was dropped meanwhile, so a dropped entry gives its route
 /// up: what is left of it leads back to the dictionary, and holds no channel.
+/// </para>
+/// <para>
+/// A route that is found was dropped for nobody's sake who joined or left, and none of the patterns that are new since it was built
+/// matches its topic. The latter is only looked at when it is used, by whoever uses it.
+/// </para>
 /// </remarks>
 internal sealed class RouteCache
 {
     /// <summary>The contract's bound.</summary>
     public const int MaxRoutes = 8192;
 
-    private const int RecentCells = 64;
-    private readonly ConcurrentDictionary<string, Cell> _cells = new(concurrencyLevel: 1, capacity: 31);
-    private readonly Cell?[] _recent = new Cell?[RecentCells];
-
-    /// <summary>Entries in <see cref="_cells"/>; its own count would take all its locks.</summary>
-    private int _count;
+    private const int RecentEntries = 64;
+    private readonly ConcurrentDictionary<string, CachedRoute> _entries = new(concurrencyLevel: 1, capacity: 31);
+    private readonly CachedRoute?[] _recent = new CachedRoute?[RecentEntries];
+    private readonly NewPatterns _newPatterns = new();
 
     public bool TryGet(string topic, [NotNullWhen(true)] out TopicRoute? route)
     {
-        ref Cell? recent = ref _recent[RecentIndexOf(topic)];
-        Cell? cell = Volatile.Read(ref recent);
-        route = cell?.Route;
+        ref CachedRoute? recent = ref _recent[RecentIndexOf(topic)];
+        CachedRoute? entry = Volatile.Read(ref recent);
+        route = entry?.Route;
         if (route is null || route.Origin.Topic != topic)
         {
-            if (!_cells.TryGetValue(topic, out cell))
+            route = _entries.TryGetValue(topic, out entry) ? entry.Route : null;
+            if (route is null)
+                return false;
+            Volatile.Write(ref recent, entry);
+        }
+
+        long last = _newPatterns.Last;
+        if (entry!.ComparedUpTo != last)
+        {
+            if (_newPatterns.MayMatch(topic, entry.ComparedUpTo, last))
             {
                 route = null;
                 return false;
             }
 
-            Volatile.Write(ref recent, cell);
-            route = cell.Route;
+            entry.ComparedUpTo = last;
         }
 
         // Written only when it changes, so that publishers do not fight for the cache line.
-        if (!cell!.IsUsed)
-            cell.IsUsed = true;
-        return route is not null;
+        if (!entry.IsUsed)
+            entry.IsUsed = true;
+        return true;
     }
 
-    public void Add(string topic, TopicRoute route)
+    /// <summary>Adds a route that was built now, instead of the one there was.</summary>
+    public CachedRoute Add(string topic, TopicRoute route)
     {
-        if (_count >= MaxRoutes)
+        if (_entries.TryGetValue(topic, out CachedRoute? old))
+            old.Drop();
+        else if (_entries.Count >= MaxRoutes)
             MakeRoom();
-        if (_cells.TryAdd(topic, new Cell(route)))
-            _count++;
+        CachedRoute entry = new(route, _newPatterns.Last);
+        _entries[topic] = entry;
+        return entry;
     }
 
     public void Remove(string topic)
     {
-        if (!_cells.TryRemove(topic, out Cell? cell))
-            return;
-        cell.Route = null;
-        _count--;
+        if (_entries.TryRemove(topic, out CachedRoute? entry))
+            entry.Drop();
     }
+
+    /// <summary>A pattern that nobody listened to before is listened to from now on.</summary>
+    public void PatternAdded(TopicPattern pattern) => _newPatterns.Add(pattern);
 
     private static int RecentIndexOf(string topic)
     {
         int length = topic.Length;
-        return length == 0 ? 0 : ((topic[length - 1] * 31) + (topic[length / 2] * 7) + length) & (RecentCells - 1);
+        return length == 0 ? 0 : ((topic[length - 1] * 31) + (topic[length / 2] * 7) + length) & (RecentEntries - 1);
     }
 
     /// <summary>
@@ -73,36 +90,46 @@ internal sealed class RouteCache
     private void MakeRoom()
     {
         const int target = MaxRoutes * 3 / 4;
-        foreach ((string topic, Cell cell) in _cells)
+        foreach ((string topic, CachedRoute entry) in _entries)
         {
-            if (!cell.IsUsed)
+            if (!entry.IsUsed || entry.Route is null)
                 Remove(topic);
-            cell.IsUsed = false;
+            entry.IsUsed = false;
         }
 
-        if (_count <= target)
-            return;
-        foreach ((string topic, _) in _cells)
+        int tooMany = _entries.Count - target;
+        foreach ((string topic, _) in _entries)
         {
-            Remove(topic);
-            if (_count <= target)
+            if (tooMany-- <= 0)
                 return;
+            Remove(topic);
         }
     }
+}
 
-    /// <summary>A route in the cache.</summary>
-    private sealed class Cell(TopicRoute route)
+/// <summary>An entry of the cache, known to the patterns whose members its route has, so that they can drop it.</summary>
+/// <remarks>Made and dropped under the registry's lock; read, and marked as used and compared, without one.</remarks>
+internal sealed class CachedRoute(TopicRoute route, long comparedUpTo)
+{
+    private volatile TopicRoute? _route = route;
+    private long _comparedUpTo = comparedUpTo;
+
+    /// <summary>The route; null once it was dropped.</summary>
+    public TopicRoute? Route => _route;
+
+    /// <summary>
+    /// The last new pattern that is known not to match the topic, or whose members are in the route. Written without a lock: a lost write
+    /// costs a comparison, no more.
+    /// </summary>
+    public long ComparedUpTo
     {
-        private volatile TopicRoute? _route = route;
-
-        /// <summary>The route; null once it was dropped.</summary>
-        public TopicRoute? Route
-        {
-            get => _route;
-            set => _route = value;
-        }
-
-        /// <summary>Whether it was used since room was made last. Written without a lock: a lost write costs a rebuild, no more.</summary>
-        public bool IsUsed { get; set; } = true;
+        get => Volatile.Read(ref _comparedUpTo);
+        set => Volatile.Write(ref _comparedUpTo, value);
     }
+
+    /// <summary>Whether it was used since room was made last. Written without a lock: a lost write costs a rebuild, no more.</summary>
+    public bool IsUsed { get; set; } = true;
+
+    /// <summary>Lets go of the route.</summary>
+    public void Drop() => _route = null;
 }

@@ -9,58 +9,30 @@ namespace EventBus.Routing;
 /// </remarks>
 internal sealed class TopicRoute
 {
-    public TopicRoute(string topic, SubscriberChannel[] members, int historyRule)
+    private readonly SubscriberChannel[]? _members;
+
+    /// <summary>Creates a route.</summary>
+    /// <param name="topic">The topic.</param>
+    /// <param name="members">Its members, perhaps shared with other routes; null: there is no memory for them.</param>
+    /// <param name="historyRule">The index of the topic's history rule; below 0: none.</param>
+    public TopicRoute(string topic, SubscriberChannel[]? members, int historyRule)
     {
         Origin = new EventOrigin(topic);
-        Members = members;
+        _members = members;
         HistoryRule = historyRule;
     }
 
     public EventOrigin Origin { get; }
 
-    public SubscriberChannel[] Members { get; }
+    /// <summary>Whether its members are known; else the registry has to be walked for them.</summary>
+    public bool HasMembers => _members is not null;
+
+    /// <exception cref="InvalidOperationException">There was no memory for them.</exception>
+    public SubscriberChannel[] Members =>
+        _members ?? throw new InvalidOperationException($"There is not enough memory for a list of the subscribers of \"{Origin.Topic}\".");
 
     /// <summary>The index of the history rule that holds for the topic; below 0: none.</summary>
     public int HistoryRule { get; }
 
     public bool KeepsHistory => HistoryRule >= 0;
-}
-
-/// <summary>Collects the members of a route, each once. Guarded by the registry's lock.</summary>
-internal sealed class RouteBuilder
-{
-    private readonly List<MemberSet> _sets = [];
-
-    /// <summary>The number of the route being built; a channel that carries it is in already.</summary>
-    private long _mark;
-
-    public void Add(MemberSet members) => _sets.Add(members);
-
-    /// <summary>The channels of all sets added since the last call.</summary>
-    public SubscriberChannel[] Build()
-    {
-        // Most topics have one set, and it may be large: then its channels are copied once and need not be looked at.
-        SubscriberChannel[] members = _sets is [{ } only] ? only.ToArray() : Merge();
-        _sets.Clear();
-        return members;
-    }
-
-    private SubscriberChannel[] Merge()
-    {
-        SubscriberChannel[] members = new SubscriberChannel[_sets.Sum(s => s.Count)];
-        int count = 0;
-        _mark++;
-        foreach (MemberSet set in _sets)
-        {
-            foreach (SubscriberChannel channel in set)
-            {
-                if (channel.RouteMark == _mark)
-                    continue;
-                channel.RouteMark = _mark;
-                members[count++] = channel;
-            }
-        }
-
-        return count == members.Length ? members : members[..count];
-    }
 }

@@ -1,4 +1,5 @@
 using EventBus.Testing;
+using Microsoft.Extensions.Logging;
 
 namespace EventBus.Tests.Handling;
 
@@ -109,7 +110,7 @@ public sealed class HandlerLifeTests
     [Fact]
     public async Task DisposeAsync_DrainsWithinItsTime_ThenCancelsAndSaysWhatWasLeft()
     {
-        RecordedLog log = new();
+        RecordedLog log = new() { Least = LogLevel.Information };
         await using InProcessEventBus bus = new(loggerFactory: log, timeProvider: _clock);
         SteeredHandler handler = new();
         HandlerSubscription subscription = bus.Handle<string>("topic", handler.HandleAsync, new HandlerOptions { DrainTimeout = TimeSpan.FromSeconds(3) });

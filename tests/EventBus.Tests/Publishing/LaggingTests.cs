@@ -1,3 +1,4 @@
+using EventBus.Delivery;
 using EventBus.Testing;
 
 namespace EventBus.Tests.Publishing;
@@ -50,8 +51,138 @@ public sealed class LaggingTests : IDisposable
         slow.ReadQueued();
         Publish("t", 2);
         Reported().Should().BeEmpty("nothing was lost since it was empty");
+        _time.Advance(LagReports.Interval);
         Publish("t", 2);
         Reported().Should().Equal(slow.Dropped - 1);
+    }
+
+    [Fact]
+    public void Overflow_OfALatestValueSubscriber_IsReportedAtMostOnceInTenSeconds()
+    {
+        using Subscription<int> latest = _bus.Subscribe<int>("t", new() { Capacity = 1, Overflow = OverflowPolicy.DropOldest });
+        List<long> reported = [];
+        for (int tenth = 0; tenth <= 300; tenth++)
+        {
+            // Read in between, so that every loss begins an episode.
+            Publish("t", 2);
+            latest.ReadEvents().Should().Equal(1);
+            reported.AddRange(Reported());
+            _time.Advance(TimeSpan.FromSeconds(0.1));
+        }
+
+        reported.Should().Equal([1, 101, 201, 301], "at once, and every 10 s with the total");
+        _log.Lines.Should().HaveCount(4);
+    }
+
+    [Fact]
+    public void Overflow_HeldBackAndGoingOn_IsReportedWithTheFirstLossAfterTenSeconds()
+    {
+        using Subscription<int> slow = _bus.Subscribe<int>("t", new() { Capacity = 1 });
+        Publish("t", 2);
+        slow.ReadQueued();
+        _time.Advance(TimeSpan.FromSeconds(5));
+        Publish("t", 3);
+        Reported().Should().Equal([1], "the second episode began too soon after");
+
+        _time.Advance(TimeSpan.FromSeconds(4.9));
+        Publish("t", 1);
+        Reported().Should().BeEmpty();
+        _time.Advance(TimeSpan.FromSeconds(0.1));
+        Publish("t", 1);
+        Reported().Should().Equal([5], "with the total");
+
+        _time.Advance(TimeSpan.FromSeconds(60));
+        Publish("t", 1);
+        Reported().Should().BeEmpty("this episode has been reported");
+    }
+
+    [Fact]
+    public void Overflow_HeldBackAndOver_IsNotReportedUntilTheNextOne()
+    {
+        using Subscription<int> slow = _bus.Subscribe<int>("t", new() { Capacity = 1 });
+        for (int episode = 0; episode < 2; episode++)
+        {
+            Publish("t", 2);
+            slow.ReadQueued();
+        }
+
+        Reported().Should().Equal(1);
+        _time.Advance(TimeSpan.FromSeconds(30));
+        Publish("t", 1);
+        Reported().Should().BeEmpty("there was room");
+        Publish("t", 3);
+        Reported().Should().Equal(3);
+    }
+
+    [Fact]
+    public async Task WaitingInVain_HeldBack_IsReportedWhenItIsDue()
+    {
+        using Subscription<int> slow = _bus.Subscribe<int>("t", new() { Capacity = 1, WaitTimeout = TimeSpan.FromSeconds(8) });
+        Publish("t", 2);
+        slow.ReadQueued();
+        Publish("t", 2);
+        Reported().Should().Equal(1);
+        slow.Reader.TryRead(out _).Should().BeTrue();
+        Publish("t", 2);
+
+        _time.Advance(TimeSpan.FromSeconds(3));
+        Reported().Should().BeEmpty();
+        slow.Reader.TryRead(out _);
+        Publish("t", 1);
+        Task<PublishResult> waiting = _bus.PublishAsync("t", 1).AsTask();
+        _time.Advance(TimeSpan.FromSeconds(8));
+
+        (await waiting.Soon()).Dropped.Should().Be(1);
+        Reported().Should().Equal([4], "it gave up after the 10 s, though its event was published before");
+    }
+
+    [Fact]
+    public void Overflow_HeldBack_IsOfOneSubscriberAndNotOfOthers()
+    {
+        using Subscription<int> first = _bus.Subscribe<int>("t", new() { Capacity = 1 });
+        Publish("t", 2);
+        first.ReadQueued();
+        using Subscription<int> second = _bus.Subscribe<int>("t", new() { Capacity = 1 });
+
+        Publish("t", 2);
+
+        _reports.ReadQueued().Select(r => ((BusEvent.SubscriberLagging)r.Event).SubscriptionId).Should().Equal(first.Id, second.Id);
+    }
+
+    [Fact]
+    public void Overflow_HeldBack_CostsThePublisherNothing()
+    {
+        using InProcessEventBus bus = new();
+        using Subscription<int> latest = bus.Subscribe<int>("t", new() { Capacity = 1, Overflow = OverflowPolicy.DropOldest });
+        LoseAndRead(2);
+
+        Memory.AllocatedBy(() => LoseAndRead(1_000)).Should().Be(0);
+
+        latest.Dropped.Should().Be(1_002);
+
+        void LoseAndRead(int times)
+        {
+            for (int i = 0; i < times; i++)
+            {
+                bus.Publish("t", i);
+                bus.Publish("t", i);
+                latest.Reader.TryRead(out _);
+            }
+        }
+    }
+
+    [Fact]
+    public void ClockSetBack_SilencesNobody()
+    {
+        LagReports reports = default;
+        long now = TimeSpan.FromDays(700_000).Ticks;
+        reports.TryPass(begins: true, now).Should().BeTrue();
+        reports.TryPass(begins: true, now - TimeSpan.FromSeconds(1).Ticks).Should().BeFalse("threads do not read the clock in order");
+        long back = now - TimeSpan.FromHours(1).Ticks;
+        reports.IsConcernedBy(begins: false, back).Should().BeTrue();
+        reports.TryPass(begins: false, back).Should().BeTrue();
+        reports.TryPass(begins: true, back + LagReports.Interval.Ticks - 1).Should().BeFalse();
+        reports.TryPass(begins: true, back + LagReports.Interval.Ticks).Should().BeTrue();
     }
 
     [Fact]

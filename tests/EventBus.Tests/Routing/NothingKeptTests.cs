@@ -51,6 +51,34 @@ public sealed class NothingKeptTests
     }
 
     [Fact]
+    public void Publish_RoutesDroppedAgainAndAgain_LeavesMemoryWhereItWas()
+    {
+        using InProcessEventBus bus = new();
+        using Subscription<int> all = bus.Subscribe<int>("#", new() { Overflow = OverflowPolicy.DropOldest, Capacity = 4 });
+        JoinAndPublish(bus, 100);
+        long before = Memory.Held();
+
+        JoinAndPublish(bus, 10_000);
+
+        (Memory.Held() - before).Should().BeLessThan(500_000, "what stays must not remember the routes it was in");
+    }
+
+    [Fact]
+    public void Publish_AsManyTopicsAsAreCachedToManySubscribersOfOnePattern_KeepsOneListOfThem()
+    {
+        using InProcessEventBus bus = new();
+        List<Subscription<int>> many = [.. Enumerable.Range(0, 1_000).Select(_ => bus.Subscribe<int>("#"))];
+        bus.HasSubscribers("first").Should().BeTrue();
+        long before = Memory.Held();
+
+        for (int i = 0; i < 8_000; i++)
+            bus.HasSubscribers($"t:{i}").Should().BeTrue();
+
+        (Memory.Held() - before).Should().BeLessThan(8_000_000, "a list for each would be 64 MB");
+        many.ForEach(s => s.Dispose());
+    }
+
+    [Fact]
     public void SubscribeAndDispose_AMillionTimes_LeavesMemoryWhereItWas()
     {
         using InProcessEventBus bus = new();
@@ -101,6 +129,16 @@ public sealed class NothingKeptTests
     {
         for (int i = from; i < to; i++)
             bus.Publish($"t:{i % 10}:{i}", i);
+    }
+
+    private static void JoinAndPublish(InProcessEventBus bus, int times)
+    {
+        for (int i = 0; i < times; i++)
+        {
+            using Subscription<int> comes = bus.Subscribe<int>("t:*");
+            for (int topic = 0; topic < 20; topic++)
+                bus.Publish($"t:{topic}", i).Matched.Should().Be(2);
+        }
     }
 
     private static void Cycle(InProcessEventBus bus, int times)

@@ -1,3 +1,4 @@
+using EventBus.Routing;
 using EventBus.Tests.Topics;
 
 namespace EventBus.Tests.Routing;
@@ -51,6 +52,78 @@ public sealed class RoutingPropertyTests
             statistics.Subscriptions.Should().Be(live.Count);
             statistics.Published.Should().Be(number);
         });
+
+    /// <summary>
+    /// Invariant: the same, with more topics than routes are kept for, so that routes are dropped to make room while patterns come and go in
+    /// bursts that are now shorter and now longer than those a route is compared with.
+    /// </summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Publish_ToMoreTopicsThanAreCachedWhilePatternsComeAndGo_ReachesExactlyThoseThatMatch(int seed)
+    {
+        using InProcessEventBus bus = new();
+        Random random = new(seed);
+        List<(Subscription<int> Subscription, string Pattern)> live = [];
+        for (int step = 0; step < 30_000; step++)
+        {
+            if (random.Next(200) == 0)
+            {
+                for (int burst = random.Next(2 * NewPatterns.Kept); burst > 0; burst--)
+                    Join($"{Segment("*", "x")}:{Segment("*", "#")}:{Segment("*", "#")}");
+                while (live.Count > 20)
+                    Leave(random.Next(live.Count));
+            }
+
+            // Some topics are used all the time, and most seldom.
+            string topic = random.Next(2) == 0 ? $"{random.Next(3)}:0:0" : $"{random.Next(3)}:{random.Next(60)}:{random.Next(60)}";
+            int expected = live.Count(l => PlainMatcher.Matches(l.Pattern, topic));
+            bus.Publish(topic, step).Matched.Should().Be(expected, "of {0} at step {1}", topic, step);
+        }
+
+        string Segment(params string[] others) => random.Next(others.Length + 3) is var i && i < others.Length ? others[i] : $"{random.Next(3)}";
+
+        void Join(string pattern) => live.Add((bus.Subscribe<int>(pattern, new() { Capacity = 1 }), pattern));
+
+        void Leave(int index)
+        {
+            live[index].Subscription.Dispose();
+            live.RemoveAt(index);
+        }
+    }
+
+    /// <summary>Invariant: a join that returned is seen by the next publish, and a leave by the next, whoever else publishes and joins.</summary>
+    [Fact]
+    public async Task Publish_AfterAJoinOnTheSameThread_SeesItWhileOthersUseTheSameRoutes()
+    {
+        using InProcessEventBus bus = new();
+        using CancellationTokenSource done = new();
+        string[] topics = [.. Enumerable.Range(0, 8).Select(i => $"t:{i}:x")];
+        Task[] publishing = [.. Enumerable.Range(0, 2).Select(_ => Task.Run(() =>
+        {
+            for (int i = 0; !done.IsCancellationRequested; i++)
+                bus.Publish(topics[i % topics.Length], "noise");
+        }))];
+        Task[] joining = [.. Enumerable.Range(0, 2).Select(seed => Task.Run(() =>
+        {
+            Random random = new(seed);
+            for (int i = 0; i < 5_000; i++)
+            {
+                int topic = random.Next(topics.Length);
+                string pattern = (i % 4) switch { 0 => $"t:{topic}:*", 1 => $"#:{topic}:x", 2 => $"*:{topic}:#", _ => $"t:{topic}:x" };
+                using Subscription<int> joined = bus.Subscribe<int>(pattern);
+                bus.Publish(topics[topic], i).Matched.Should().BeGreaterThan(0);
+                joined.ReadEvents().Should().Contain(i);
+            }
+        }))];
+
+        await Task.WhenAll(joining).Soon();
+        await done.CancelAsync();
+        await Task.WhenAll(publishing).Soon();
+
+        foreach (string topic in topics)
+            bus.Publish(topic, 0).Matched.Should().Be(0, "all have left");
+    }
 
     private static void PublishAndCheck(InProcessEventBus bus, string topic, int number, List<Live> live)
     {
