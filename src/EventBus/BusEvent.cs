@@ -36,12 +36,13 @@ public abstract record BusEvent
 
     /// <summary>
     /// A handler failed for good: after its last attempt, once for an event or a batch; or it ended because its channel overflowed under
-    /// <see cref="OverflowPolicy.Close"/>, after it had handled what was queued.
+    /// <see cref="OverflowPolicy.Close"/>, after it had handled what was queued. Or the store of a write-behind did, once for each event
+    /// that it refuses; then there is no subscription, and the handler is the store.
     /// </summary>
-    /// <param name="SubscriptionId">The handler's subscription.</param>
+    /// <param name="SubscriptionId">The handler's subscription; 0 if it is a store.</param>
     /// <param name="Name">Its name, if it was given one.</param>
-    /// <param name="Patterns">What it listens to.</param>
-    /// <param name="Handler">The handler's type or method.</param>
+    /// <param name="Patterns">What it listens to; nothing if it is a store.</param>
+    /// <param name="Handler">The handler's type or method, or the store's type.</param>
     /// <param name="Topic">The topic of the event, of the first one in a batch; of the event that was too many.</param>
     /// <param name="EventType">The runtime type of the event, of the first one in a batch; the handler's type of events after an overflow.</param>
     /// <param name="EventCount">How many events were given up: 1, or the batch's size; 0 after an overflow, whose losses are drops.</param>

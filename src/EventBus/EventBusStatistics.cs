@@ -36,7 +36,10 @@ public sealed record EventBusStatistics
     /// <summary>How full the fullest channel is, 0 to 1, unread replay not counted.</summary>
     public double HighestFill { get; init; }
 
-    /// <summary>Events (or batches) that a handler failed to handle, after their last attempt, and handlers that ended by overflow.</summary>
+    /// <summary>
+    /// Events (or batches) that a handler failed to handle, or a write-behind's store refused, after their last attempt; and handlers that
+    /// ended by overflow.
+    /// </summary>
     public long HandlerFailures { get; init; }
 
     /// <summary>Publish calls refused because their topic had been completed.</summary>

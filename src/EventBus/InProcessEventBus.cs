@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Runtime.CompilerServices;
 using EventBus.Delivery;
@@ -58,6 +59,7 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
         _watcher = new ChannelWatcher(_registry, _router, telemetry, TimeProvider, logger);
         _inspector = new BusInspector(_registry, _history, clock, _router, _watcher);
         _inspector.Observe(telemetry);
+        WriteBehindTelemetry = new WriteBehindTelemetry(telemetry.Meter, Activity);
     }
 
     /// <inheritdoc/>
@@ -68,6 +70,9 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
 
     /// <summary>What handlers and write-behind are doing.</summary>
     internal ActivityMonitor Activity { get; }
+
+    /// <summary>The metrics of the write-behinds that broadcast by this bus.</summary>
+    internal WriteBehindTelemetry WriteBehindTelemetry { get; }
 
     /// <summary>What the bus takes all time from.</summary>
     internal TimeProvider TimeProvider { get; }
@@ -246,6 +251,14 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
         Replay = _defaults.Replay,
         Name = _defaults.Name,
     };
+
+    /// <summary>Publishes in the trace of whoever handed the event over to a write-behind.</summary>
+    internal void PublishFor<TEvent>(string topic, TEvent @event, in ActivityContext publisher)
+        where TEvent : notnull => _router.PublishFor(topic, in @event, publisher);
+
+    /// <summary>Counts and tells that the store of a write-behind refused an event for good.</summary>
+    internal void StoreFailed(string store, in Envelope<object> refused, int attempts, Exception exception) =>
+        _watcher.StoreFailed(store, refused, attempts, exception);
 
     private async Task DisposeAfterDrainAsync(HandlerLoop[] loops)
     {

@@ -55,6 +55,9 @@ internal sealed class BusTelemetry : IDisposable
             "messaging.process.duration", "s", "Time of each attempt of a handler at an event or a batch.", tags: null, Durations);
     }
 
+    /// <summary>Where further instruments of the bus belong.</summary>
+    public Meter Meter => _meter;
+
     /// <summary>Whether someone counts losses, so that each must be told.</summary>
     public bool CountsLosses => _dropped.Enabled;
 
@@ -107,8 +110,9 @@ internal sealed class BusTelemetry : IDisposable
     public static bool IsTraced => Activities.HasListeners();
 
     /// <summary>The span of a publish; none, at the cost of one check, while nobody listens.</summary>
-    public static Span StartPublish() =>
-        Activities.HasListeners() ? Span.Start(ActivityKind.Producer, PublishTags, links: null, PublishOperation) : default;
+    /// <param name="parent">The span it belongs to; the default: the current one.</param>
+    public static Span StartPublish(in ActivityContext parent) =>
+        Activities.HasListeners() ? Span.Start(ActivityKind.Producer, parent, PublishTags, links: null, PublishOperation) : default;
 
     /// <summary>The span of a handler's work on an event or a batch, with all attempts; none while nobody listens.</summary>
     /// <param name="subscriber">Whose handler it is.</param>
@@ -122,7 +126,7 @@ internal sealed class BusTelemetry : IDisposable
         tags.Add("messaging.operation.type", "process");
         if (batchSize is { } size)
             tags.Add("messaging.batch.message_count", size);
-        return Span.Start(ActivityKind.Consumer, tags, publishers, ProcessOperation);
+        return Span.Start(ActivityKind.Consumer, parent: default, tags, publishers, ProcessOperation);
     }
 
     /// <inheritdoc/>
@@ -135,7 +139,7 @@ internal sealed class BusTelemetry : IDisposable
     private static TagList SentTags() => new() { { "messaging.system", System }, { OperationName, PublishOperation } };
 
     /// <summary>Counts, whatever the listeners do.</summary>
-    private static void Add(Counter<long> counter, long count, in TagList tags)
+    public static void Add(Counter<long> counter, long count, in TagList tags)
     {
         try
         {

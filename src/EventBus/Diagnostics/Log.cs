@@ -82,4 +82,26 @@ internal static partial class Log
 
     [LoggerMessage(23, LogLevel.Error, "{EventCount} event(s) of {EventType} were stored, but the publisher threw when they were broadcast.")]
     public static partial void BroadcastFailed(ILogger logger, Exception exception, string eventType, int eventCount);
+
+    [LoggerMessage(24, LogLevel.Error,
+        "The store of {EventType} refused the event {Id} on {Topic}: it failed {Attempts} times on it, at last on it alone. The event is given " +
+        "up, and neither stored nor broadcast.")]
+    public static partial void EventRefused(ILogger logger, Exception exception, string eventType, long id, string topic, int attempts);
+
+    [LoggerMessage(25, LogLevel.Error,
+        "The store of {EventType} refused {Suppressed} events more within {Interval}, which were not logged one by one.")]
+    public static partial void EventsRefusedSuppressed(ILogger logger, string eventType, long suppressed, TimeSpan interval);
+
+    [LoggerMessage(26, LogLevel.Warning,
+        "The store of {EventType} has been appending a batch of {EventCount} for {Duration}. Until it returns nothing else is stored or " +
+        "broadcast; {Buffered} event(s) are buffered.")]
+    public static partial void StoreHangs(ILogger logger, string eventType, int eventCount, TimeSpan duration, int buffered);
+
+    [LoggerMessage(27, LogLevel.Error, "The write-behind of {EventType} failed, and goes on after a rest. {Buffered} event(s) are buffered.")]
+    public static partial void PumpFailed(ILogger logger, Exception exception, string eventType, int buffered);
+
+    [LoggerMessage(28, LogLevel.Error,
+        "The write-behind of {EventType} was disposed while its publisher had not returned from broadcasting {EventCount} stored event(s) for " +
+        "{Duration}; it was not waited for any longer.")]
+    public static partial void BroadcastHangs(ILogger logger, string eventType, int eventCount, TimeSpan duration);
 }

@@ -23,12 +23,17 @@ internal readonly struct Span : IDisposable
     public ActivityContext? Context => _activity?.Context;
 
     /// <summary>Starts a span; none if nobody wants it, or a listener throws.</summary>
-    public static Span Start(ActivityKind kind, in TagList tags, IEnumerable<ActivityLink>? links, string name)
+    /// <param name="kind">Its kind.</param>
+    /// <param name="parent">The span it belongs to; the default: the current one.</param>
+    /// <param name="tags">What is told of it.</param>
+    /// <param name="links">The spans that caused it, as far as it does not belong to them.</param>
+    /// <param name="name">Its name.</param>
+    public static Span Start(ActivityKind kind, in ActivityContext parent, in TagList tags, IEnumerable<ActivityLink>? links, string name)
     {
         Activity? outer = Activity.Current;
         try
         {
-            return new(BusTelemetry.Activities.StartActivity(kind, parentContext: default, tags, links, name: name), outer);
+            return new(BusTelemetry.Activities.StartActivity(kind, parent, tags, links, name: name), outer);
         }
         catch (Exception)
         {

@@ -60,6 +60,13 @@ internal sealed class ActivityMonitor
             return [.. _activities.OfType<HandlerLoop>()];
     }
 
+    /// <summary>The write-behinds.</summary>
+    public IWriteBehind[] WriteBehinds()
+    {
+        lock (_gate)
+            return [.. _activities.OfType<IWriteBehind>()];
+    }
+
     /// <summary>Has everyone hand on what is only buffered.</summary>
     public Task FlushAsync(CancellationToken cancellationToken)
     {

@@ -20,13 +20,15 @@ public interface IEventStore<TEvent>
     /// <summary>Stores a batch, whole or not at all as far as the store can.</summary>
     /// <param name="batch">
     /// At least one event, <see cref="BufferedEvent{TEvent}.Id"/> growing. The list may be kept after the call. After a failure the
-    /// same batch comes again, so events of it may be stored already: ignore an id the store has.
+    /// same batch comes again (with <see cref="WriteBehindOptions.MaxAttempts"/> also parts of it), so events of it may be stored already:
+    /// ignore an id the store has.
     /// </param>
     /// <param name="cancellationToken">Cancelled when the publisher was disposed and its time for draining is over.</param>
     /// <returns>A task that ends when the batch is stored; only then is it broadcast.</returns>
     /// <remarks>
     /// Never called twice at once by one publisher. Whatever it throws counts as a failure. It must not wait for
-    /// <see cref="WriteBehindPublisher{TEvent}.FlushAsync"/> or for room in the publisher that calls it: both wait for this call.
+    /// <see cref="WriteBehindPublisher{TEvent}.FlushAsync"/> or for room in the publisher that calls it: both wait for this call. A call that
+    /// takes 30 s is logged as a warning, once, as it holds up everything after it; it is not ended, so give it a time-out of its own.
     /// </remarks>
     ValueTask AppendAsync(IReadOnlyList<BufferedEvent<TEvent>> batch, CancellationToken cancellationToken);
 }

@@ -8,11 +8,11 @@ namespace EventBus.Handling;
 /// the line, under the buffer's lock, is the one that ends it: so it ends exactly once. Its continuations never run inline, so it
 /// may be ended under the lock.
 /// </remarks>
-internal sealed class RoomWait<TEvent>(WriteBehindBuffer<TEvent> buffer, BufferedEvent<TEvent> buffered)
+internal sealed class RoomWait<TEvent>(WriteBehindBuffer<TEvent> buffer, WriteBehindEntry<TEvent> entry)
     : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
     where TEvent : notnull
 {
-    public BufferedEvent<TEvent> Buffered { get; } = buffered;
+    public WriteBehindEntry<TEvent> Entry { get; } = entry;
 
     /// <summary>Its place in the line; null once it was taken out. Belongs to the buffer's lock.</summary>
     public LinkedListNode<RoomWait<TEvent>>? Place { get; set; }
@@ -40,8 +40,10 @@ internal sealed class RoomLine<TEvent>
 
     public bool IsEmpty => _waits.Count == 0;
 
+    public int Count => _waits.Count;
+
     /// <summary>The id of the first event in the line; greater than any if there is none.</summary>
-    public long FirstId => _waits.First?.Value.Buffered.Id ?? long.MaxValue;
+    public long FirstId => _waits.First?.Value.Entry.Buffered.Id ?? long.MaxValue;
 
     public void Append(RoomWait<TEvent> wait) => wait.Place = _waits.AddLast(wait);
 

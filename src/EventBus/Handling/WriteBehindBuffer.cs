@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using EventBus.Diagnostics;
 
 namespace EventBus.Handling;
 
@@ -10,15 +12,16 @@ namespace EventBus.Handling;
 /// continuations elsewhere.</para>
 /// <para>Invariants: ids grow from the batch being stored over the queue to the line of those waiting for room, so one id tells what a
 /// flush has to wait for. While there is a line, the buffer is full to everyone else. There is one pump at most, and it runs while an
-/// event up to <see cref="_dueThrough"/>, or a full batch, is queued. The timer runs while an event is queued that is not due by its id;
+/// event up to <see cref="_dueThrough"/>, or a full batch, is queued, and until its batch is done. The timer runs while an event is queued that is not due by its id;
 /// with nothing queued it goes off once at most.</para>
+/// <para>What may fail for want of memory is done before anything is changed: so whoever it fails for can do the same again.</para>
 /// </remarks>
 internal sealed class WriteBehindBuffer<TEvent>
     where TEvent : notnull
 {
     private const string NameOfPublisher = nameof(WriteBehindPublisher<TEvent>);
     private readonly Lock _gate = new();
-    private readonly Queue<BufferedEvent<TEvent>> _queue = new();
+    private readonly Queue<WriteBehindEntry<TEvent>> _queue = new();
 
     private readonly RoomLine<TEvent> _line = new();
 
@@ -29,7 +32,10 @@ internal sealed class WriteBehindBuffer<TEvent>
     private readonly bool _isDueAtOnce;
 
     /// <summary>The batch the pump is at; null: none.</summary>
-    private BufferedEvent<TEvent>[]? _batch;
+    private WriteBehindBatch<TEvent>? _batch;
+
+    /// <summary>Whether the fate of the batch's present part is decided, stored or refused, so that it can be given up no more.</summary>
+    private bool _isPartDecided;
 
     /// <summary>The number of events queued and in the batch.</summary>
     private int _held;
@@ -43,7 +49,6 @@ internal sealed class WriteBehindBuffer<TEvent>
     private long _dueThrough;
     private bool _isTimerRunning;
     private bool _isPumping;
-    private bool _isBroadcasting;
     private bool _isClosed;
 
     /// <summary>The number of events that were given up.</summary>
@@ -66,25 +71,46 @@ internal sealed class WriteBehindBuffer<TEvent>
     private bool HasRoom => _held < _capacity && _line.IsEmpty;
 
     private bool IsDue =>
-        _queue.TryPeek(out BufferedEvent<TEvent> first) &&
-        (first.Id <= _dueThrough || _queue.Count >= Math.Min(_maxBatchSize, _capacity));
+        _queue.TryPeek(out WriteBehindEntry<TEvent> first) &&
+        (first.Buffered.Id <= _dueThrough || _queue.Count >= Math.Min(_maxBatchSize, _capacity));
+
+    /// <summary>When the oldest event that is held was published; null if none is.</summary>
+    public DateTimeOffset? Oldest
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _batch is not null ? _batch[_batch.Start].CreatedAt
+                    : _queue.TryPeek(out WriteBehindEntry<TEvent> first) ? first.Buffered.CreatedAt
+                    : null;
+            }
+        }
+    }
 
     /// <summary>Buffers an event; false if there is no room or the buffer is closed.</summary>
-    public bool TryAdd(string topic, TEvent @event, DateTimeOffset now, out WriteBehindWork work)
+    public bool TryAdd(
+        string topic, TEvent @event, DateTimeOffset now, StrongBox<ActivityContext>? publisher, out WriteBehindWork work)
     {
         lock (_gate)
         {
             work = WriteBehindWork.None;
             if (_isClosed || !HasRoom)
                 return false;
-            work = Enqueue(Number(topic, @event, now));
+            work = Enqueue(new(Number(topic, @event, now), publisher));
             Volatile.Write(ref _held, _held + 1);
             return true;
         }
     }
 
     /// <summary>Buffers an event, or puts it into the line for room; false if the buffer is closed.</summary>
-    public bool TryAddOrWait(string topic, TEvent @event, DateTimeOffset now, out RoomWait<TEvent>? wait, out WriteBehindWork work)
+    public bool TryAddOrWait(
+        string topic,
+        TEvent @event,
+        DateTimeOffset now,
+        StrongBox<ActivityContext>? publisher,
+        out RoomWait<TEvent>? wait,
+        out WriteBehindWork work)
     {
         lock (_gate)
         {
@@ -93,12 +119,12 @@ internal sealed class WriteBehindBuffer<TEvent>
                 return false;
             if (HasRoom)
             {
-                work = Enqueue(Number(topic, @event, now));
+                work = Enqueue(new(Number(topic, @event, now), publisher));
                 Volatile.Write(ref _held, _held + 1);
             }
             else
             {
-                wait = new RoomWait<TEvent>(this, Number(topic, @event, now));
+                wait = new RoomWait<TEvent>(this, new(Number(topic, @event, now), publisher));
                 _line.Append(wait);
             }
 
@@ -130,9 +156,10 @@ internal sealed class WriteBehindBuffer<TEvent>
                 return Task.FromException(LossException());
             if (_held == 0 && _line.IsEmpty)
                 return Task.CompletedTask;
+            Task flushed = _flushes.For(_lastId);
             _dueThrough = Math.Max(_dueThrough, _lastId);
             work = PumpIfDue();
-            return _flushes.For(_lastId);
+            return flushed;
         }
     }
 
@@ -147,54 +174,53 @@ internal sealed class WriteBehindBuffer<TEvent>
         }
     }
 
-    /// <summary>Takes the next batch for the pump; without one, the pump has ended.</summary>
-    public bool TryTakeBatch([NotNullWhen(true)] out BufferedEvent<TEvent>[]? batch)
+    /// <summary>Takes the batch that the pump is to go on with, or the next one; without one, the pump has ended.</summary>
+    /// <param name="batch">The batch.</param>
+    /// <param name="isDecided">Whether the fate of its present part is decided, so that the store must not be handed it again.</param>
+    public bool TryTakeBatch([NotNullWhen(true)] out WriteBehindBatch<TEvent>? batch, out bool isDecided)
     {
         lock (_gate)
         {
-            Debug.Assert(_isPumping && _batch is null, "There is one pump, and it takes one batch at a time.");
-            if (!IsDue)
-            {
-                // What a burst needed is given back once it is over.
-                if (_queue.Count == 0 && _queue.Capacity > 2 * _maxBatchSize)
-                    _queue.TrimExcess(_maxBatchSize);
-                _isPumping = false;
-                batch = null;
-                return false;
-            }
+            Debug.Assert(_isPumping, "There is one pump.");
+            if (_batch is null && IsDue)
+                _batch = LockedTakeBatch();
+            (batch, isDecided) = (_batch, _isPartDecided);
+            if (batch is not null)
+                return true;
 
-            batch = new BufferedEvent<TEvent>[Math.Min(_queue.Count, _maxBatchSize)];
-            for (int i = 0; i < batch.Length; i++)
-                batch[i] = _queue.Dequeue();
-            _batch = batch;
-            return true;
+            // What a burst needed is given back once it is over.
+            if (_queue.Count == 0 && _queue.Capacity > 2 * _maxBatchSize)
+                _queue.TrimExcess(_maxBatchSize);
+            _isPumping = false;
+            return false;
         }
     }
 
-    /// <summary>The batch is stored: from here on it cannot be lost. False if it was given up before.</summary>
-    public bool TryBeginBroadcast()
+    /// <summary>The fate of the part that the store was handed is decided: from here on it cannot be lost.</summary>
+    /// <returns>False if it was given up before.</returns>
+    public bool TryDecide()
     {
         lock (_gate)
-        {
-            _isBroadcasting = _batch is not null;
-            return _isBroadcasting;
-        }
+            return _isPartDecided = _batch is not null;
     }
 
-    /// <summary>The batch is broadcast: lets in who waits for its room, and ends the flushes that waited for it.</summary>
+    /// <summary>The part is broadcast, or refused: lets in who waits for its room, and ends the flushes that waited for it.</summary>
     public WriteBehindWork Settle()
     {
         lock (_gate)
         {
-            Debug.Assert(_batch is not null && _isBroadcasting, "A batch is stored and broadcast before it is done.");
+            Debug.Assert(_batch is not null && _isPartDecided, "A part's fate is decided before it is done.");
             WriteBehindWork work = WriteBehindWork.None;
-            int held = _held - _batch.Length;
-            (_batch, _isBroadcasting) = (null, false);
+            int held = _held - _batch.PartCount;
+            _queue.EnsureCapacity(_queue.Count + Math.Min(_line.Count, _capacity - held));
+            _isPartDecided = false;
+            if (!_batch.MoveNext())
+                _batch = null;
 
             // Written once, with those let in: whoever reads it without the lock must not find it empty in between.
             for (; held < _capacity && _line.TryTakeFirst(out RoomWait<TEvent>? wait); held++)
             {
-                work |= Enqueue(wait.Buffered);
+                work |= Enqueue(wait.Entry);
                 wait.SetResult();
             }
 
@@ -220,21 +246,24 @@ internal sealed class WriteBehindBuffer<TEvent>
         }
     }
 
-    /// <summary>Gives up all that is held, but for a batch that is being broadcast.</summary>
-    /// <param name="beingStored">How many of those given up the store is busy with.</param>
+    /// <summary>Gives up all that is held, but for a part whose fate is decided.</summary>
+    /// <param name="beingStored">How many of those given up the store was handed.</param>
     /// <returns>How many are lost.</returns>
     public int Abandon(out int beingStored)
     {
         lock (_gate)
         {
             Debug.Assert(_isClosed, "Only what takes no more can be given up.");
-            beingStored = _isBroadcasting ? 0 : _batch?.Length ?? 0;
-            _lost = _queue.Count + beingStored;
+            int kept = _isPartDecided ? _batch!.PartCount : 0;
+            _lost = _held - kept;
+            beingStored = _lost - _queue.Count;
             _queue.Clear();
-            if (!_isBroadcasting)
+            if (_isPartDecided)
+                _batch!.EndAfterPart();
+            else
                 _batch = null;
-            _flushes.FailAfter(_batch?[^1].Id ?? 0, LossException);
-            Volatile.Write(ref _held, _batch?.Length ?? 0);
+            _flushes.FailAfter(_batch is null ? 0 : _batch[_batch.End - 1].Id, LossException);
+            Volatile.Write(ref _held, kept);
             EndIfDrained();
             return _lost;
         }
@@ -254,20 +283,36 @@ internal sealed class WriteBehindBuffer<TEvent>
     }
 
     /// <summary>Queues an event; counting it as held is the caller's, after it.</summary>
-    private WriteBehindWork Enqueue(BufferedEvent<TEvent> buffered)
+    private WriteBehindWork Enqueue(WriteBehindEntry<TEvent> entry)
     {
+        _queue.Enqueue(entry);
         Volatile.Write(ref _accepted, _accepted + 1);
-        _queue.Enqueue(buffered);
-        _lastQueuedId = buffered.Id;
+        _lastQueuedId = entry.Buffered.Id;
         if (_isDueAtOnce)
-            _dueThrough = Math.Max(_dueThrough, buffered.Id);
+            _dueThrough = Math.Max(_dueThrough, _lastQueuedId);
         WriteBehindWork work = PumpIfDue();
 
         // Also when it made the batch full: the pump may take the batch without it.
-        if (_isTimerRunning || buffered.Id <= _dueThrough)
+        if (_isTimerRunning || _lastQueuedId <= _dueThrough)
             return work;
         _isTimerRunning = true;
         return work | WriteBehindWork.StartTimer;
+    }
+
+    private WriteBehindBatch<TEvent> LockedTakeBatch()
+    {
+        BufferedEvent<TEvent>[] events = new BufferedEvent<TEvent>[Math.Min(_queue.Count, _maxBatchSize)];
+        StrongBox<ActivityContext>?[]? publishers = BusTelemetry.IsTraced ? new StrongBox<ActivityContext>?[events.Length] : null;
+        WriteBehindBatch<TEvent> batch = new(events, publishers);
+        for (int i = 0; i < events.Length; i++)
+        {
+            WriteBehindEntry<TEvent> entry = _queue.Dequeue();
+            events[i] = entry.Buffered;
+            if (publishers is not null)
+                publishers[i] = entry.Publisher;
+        }
+
+        return batch;
     }
 
     private WriteBehindWork PumpIfDue()
@@ -280,8 +325,8 @@ internal sealed class WriteBehindBuffer<TEvent>
 
     private void EndFlushes()
     {
-        long oldest = _batch is not null ? _batch[0].Id
-            : _queue.TryPeek(out BufferedEvent<TEvent> queued) ? queued.Id
+        long oldest = _batch is not null ? _batch[_batch.Start].Id
+            : _queue.TryPeek(out WriteBehindEntry<TEvent> queued) ? queued.Buffered.Id
             : _line.FirstId;
         _flushes.EndBefore(oldest);
     }

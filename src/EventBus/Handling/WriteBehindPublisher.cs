@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using EventBus.Diagnostics;
 using EventBus.Handling;
 using Microsoft.Extensions.Logging;
@@ -16,22 +18,34 @@ namespace EventBus;
 /// the two in that order.
 /// </para>
 /// <para>
-/// A store that fails loses nothing while the process lives: the same batch is tried again every
-/// <see cref="WriteBehindOptions.RetryDelay"/>, and what comes after it waits in the buffer. Storing is at-least-once; see
-/// <see cref="BufferedEvent{TEvent}.Id"/>. Broadcasting is by <see cref="IEventPublisher.Publish"/>, so a slow subscriber does
+/// A store that fails loses nothing while the process lives: the same batch is tried again, after delays that grow from
+/// <see cref="WriteBehindOptions.RetryDelay"/> to <see cref="WriteBehindOptions.MaxRetryDelay"/>, and what comes after it waits in the
+/// buffer. An event that the store refuses for good would hold up all others: with <see cref="WriteBehindOptions.MaxAttempts"/> it is given
+/// up. Storing is at-least-once; see <see cref="BufferedEvent{TEvent}.Id"/>. Broadcasting is by <see cref="IEventPublisher.Publish"/>, so a slow subscriber does
 /// not hold up the store. What a process that dies had buffered is lost: it was neither stored nor broadcast.
+/// </para>
+/// <para>
+/// With an <see cref="InProcessEventBus"/> as the publisher there are metrics on its meter: <c>eventbus.write_behind.depth</c>,
+/// <c>.stored</c>, <c>.failed</c> and <c>.oldest_age</c>; an event is broadcast in the trace it was published in; and what the store refuses
+/// is published to <c>$bus:failures</c> and counted in <see cref="EventBusStatistics.HandlerFailures"/>. With another one it is only logged.
 /// </para>
 /// </remarks>
 // _buffer has its own lock and everything that changes. The rest is set in the constructor, but for _disposal, which _gate guards, and
 // _spentTicks.
-public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, IDisposable
+public sealed class WriteBehindPublisher<TEvent> : IWriteBehind, IAsyncDisposable, IDisposable
     where TEvent : notnull
 {
+    /// <summary>How much of the time for draining a stopping host may use up: the rest is disposal's.</summary>
+    private const double ShareOfHostStop = 0.9;
+
+    /// <summary>How long a publisher may take for what is stored when the time for draining is over.</summary>
+    private static readonly TimeSpan BroadcastTimeout = TimeSpan.FromSeconds(5);
+
     private readonly Lock _gate = new();
     private readonly WriteBehindOptions _options;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger _logger;
-    private readonly ActivityMonitor? _activity;
+    private readonly InProcessEventBus? _bus;
     private readonly WriteBehindBuffer<TEvent> _buffer;
     private readonly WriteBehindPump<TEvent> _pump;
     private Task? _disposal;
@@ -57,14 +71,13 @@ public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, 
         ArgumentNullException.ThrowIfNull(store);
         _options = (options ?? new WriteBehindOptions()).Copy();
         _options.Validate(nameof(options));
-        InProcessEventBus? bus = publisher as InProcessEventBus;
-        _timeProvider = GuardedTimeProvider.From(timeProvider ?? bus?.TimeProvider);
+        _bus = publisher as InProcessEventBus;
+        _timeProvider = GuardedTimeProvider.From(timeProvider ?? _bus?.TimeProvider);
         _logger = GuardedLogger.From(loggerFactory);
-        _activity = bus?.Activity;
         _buffer = new WriteBehindBuffer<TEvent>(_options);
-        _pump = new WriteBehindPump<TEvent>(_buffer, publisher, store, _options, _timeProvider, _logger, _activity);
+        _pump = new WriteBehindPump<TEvent>(_buffer, publisher, store, _options, _timeProvider, _logger);
         EventIds.StartFrom(_timeProvider.GetUtcNow());
-        _activity?.Add(this);
+        _bus?.Activity.Add(this);
     }
 
     /// <summary>The number of events buffered: published, and not yet stored and broadcast.</summary>
@@ -73,6 +86,17 @@ public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, 
     long IActivity.Accepted => _buffer.Accepted;
 
     bool IActivity.IsIdle => _buffer.Held == 0;
+
+    Type IWriteBehind.EventType => typeof(TEvent);
+
+    TimeSpan IWriteBehind.OldestAge
+    {
+        get
+        {
+            TimeSpan age = _buffer.Oldest is { } oldest ? _timeProvider.GetUtcNow() - oldest : TimeSpan.Zero;
+            return age > TimeSpan.Zero ? age : TimeSpan.Zero;
+        }
+    }
 
     private TimeSpan TimeLeft =>
         TimeSpan.FromTicks(Math.Max(0, _options.DrainTimeout.Ticks - Interlocked.Read(ref _spentTicks)));
@@ -88,7 +112,8 @@ public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, 
     public bool Publish(string topic, TEvent @event)
     {
         ThrowIfInvalid(topic, @event);
-        if (!_buffer.TryAdd(topic, @event, _timeProvider.GetUtcNow(), out WriteBehindWork work))
+        StrongBox<ActivityContext>? span = WriteBehindEntry<TEvent>.CurrentPublisher();
+        if (!_buffer.TryAdd(topic, @event, _timeProvider.GetUtcNow(), span, out WriteBehindWork work))
             return false;
         _pump.Do(work);
         return true;
@@ -109,7 +134,8 @@ public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, 
         ThrowIfInvalid(topic, @event);
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled(cancellationToken);
-        if (!_buffer.TryAddOrWait(topic, @event, _timeProvider.GetUtcNow(), out RoomWait<TEvent>? wait, out WriteBehindWork work))
+        StrongBox<ActivityContext>? span = WriteBehindEntry<TEvent>.CurrentPublisher();
+        if (!_buffer.TryAddOrWait(topic, @event, _timeProvider.GetUtcNow(), span, out RoomWait<TEvent>? wait, out WriteBehindWork work))
             return ValueTask.FromException(WriteBehindBuffer<TEvent>.RefusalException());
         _pump.Do(work);
         return wait is null ? default : wait.WaitAsync(cancellationToken);
@@ -120,7 +146,10 @@ public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, 
     /// began before and still waits for room included.
     /// </summary>
     /// <param name="cancellationToken">Cancels the waiting, not the flush.</param>
-    /// <returns>A task that ends when all of it is stored and broadcast. While the store fails, that is not the case.</returns>
+    /// <returns>
+    /// A task that ends when all of it is stored and broadcast, or given up; see <see cref="WriteBehindOptions.MaxAttempts"/>. While the store
+    /// fails, that is not the case.
+    /// </returns>
     /// <remarks>The store must not wait for this: it would wait for itself.</remarks>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">This was disposed and could not store everything.</exception>
@@ -142,17 +171,27 @@ public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, 
     /// <summary>Does what <see cref="DisposeAsync"/> does, without waiting for it: the rest is stored and broadcast in the background.</summary>
     public void Dispose() => _ = DrainOnceAsync();
 
-    /// <summary>Flushes before handlers stop. What is published afterwards, and what the store did not take, is left to disposal.</summary>
+    /// <summary>
+    /// Flushes before handlers stop, in a hurry. What is published afterwards, and what the store did not take, is left to disposal.
+    /// </summary>
     async Task IActivity.FlushAsync(CancellationToken cancellationToken)
     {
         long started = _timeProvider.GetTimestamp();
+        long startedInRealTime = TimeProvider.System.GetTimestamp();
         Task flushed = _buffer.Flush(out WriteBehindWork work);
         _pump.Do(work);
-        await flushed.WaitAsync(TimeLeft, _timeProvider, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        using (DrainLimit limit = new(TimeLeft * ShareOfHostStop, _timeProvider, cancellationToken))
+        {
+            _pump.Hurry();
+            await flushed.WaitAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            _pump.Relax();
+        }
 
         // With a store that is down, stopping and disposing together take the time for draining once, not twice.
-        if (!flushed.IsCompletedSuccessfully)
-            Interlocked.Add(ref _spentTicks, _timeProvider.GetElapsedTime(started).Ticks);
+        if (flushed.IsCompletedSuccessfully)
+            return;
+        TimeSpan spent = _timeProvider.GetElapsedTime(started), inRealTime = TimeProvider.System.GetElapsedTime(startedInRealTime);
+        Interlocked.Add(ref _spentTicks, Math.Max(spent.Ticks, inRealTime.Ticks));
     }
 
     private static void ThrowIfInvalid(string topic, TEvent @event)
@@ -179,25 +218,42 @@ public sealed class WriteBehindPublisher<TEvent> : IActivity, IAsyncDisposable, 
 
     private async Task DrainAsync(TaskCompletionSource disposal)
     {
-        _pump.Do(_buffer.Close());
-        _pump.Hurry();
         try
         {
-            await _buffer.Drained.WaitAsync(TimeLeft, _timeProvider).ConfigureAwait(false);
+            _pump.Do(_buffer.Close());
+            _pump.Hurry();
+            if (!await IsDrainedWithinAsync(TimeLeft).ConfigureAwait(false))
+                await GiveUpAsync().ConfigureAwait(false);
+            _pump.StopTimers();
+            _bus?.Activity.Remove(this);
         }
-        catch (TimeoutException)
+        finally
         {
-            int lost = _buffer.Abandon(out int beingStored);
-            _pump.GiveUp();
-            if (lost > 0)
-                Log.WriteBehindLost(_logger, typeof(TEvent).Name, lost, _options.DrainTimeout, beingStored);
+            disposal.SetResult();
+        }
+    }
 
-            // A batch that is being broadcast is stored, and done in a moment.
-            await _buffer.Drained.ConfigureAwait(false);
+    private async ValueTask GiveUpAsync()
+    {
+        int lost = _buffer.Abandon(out int beingStored);
+        _pump.GiveUp();
+        if (lost > 0)
+        {
+            Log.WriteBehindLost(_logger, typeof(TEvent).Name, lost, _options.DrainTimeout, beingStored);
+            _bus?.WriteBehindTelemetry.Failed(typeof(TEvent), lost);
         }
 
-        _pump.StopTimer();
-        _activity?.Remove(this);
-        disposal.SetResult();
+        // What is being broadcast is stored, and done in a moment; unless a publisher that is not the bus hangs.
+        if (!await IsDrainedWithinAsync(BroadcastTimeout).ConfigureAwait(false))
+            Log.BroadcastHangs(_logger, typeof(TEvent).Name, _buffer.Held, BroadcastTimeout);
+    }
+
+    private async ValueTask<bool> IsDrainedWithinAsync(TimeSpan timeout)
+    {
+        if (_buffer.Drained.IsCompleted)
+            return true;
+        using DrainLimit limit = new(timeout, _timeProvider);
+        await _buffer.Drained.WaitAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return _buffer.Drained.IsCompleted;
     }
 }

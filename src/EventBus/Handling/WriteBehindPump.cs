@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using EventBus.Diagnostics;
 using Microsoft.Extensions.Logging;
 
@@ -6,24 +7,25 @@ namespace EventBus.Handling;
 
 /// <summary>Stores and broadcasts what a write-behind's buffer holds, whenever something is due.</summary>
 /// <remarks>
-/// It calls the store and the publisher, one batch at a time (the buffer allows one run at once), and with no lock held. Everything is set
-/// in the constructor; what changes is the buffer's.
+/// <para>It calls the store and the publisher, one part of a batch at a time (the buffer allows one run at once), and with no lock held.
+/// Everything is set in the constructor; what changes is the buffer's, or its batch's.</para>
+/// <para>Invariant: a run ends only when the buffer has nothing for it. Each step begins with asking the buffer how far its batch is, so
+/// whatever fails in between, what was stored or refused is not handed to the store again, and what was broadcast is not broadcast again.</para>
 /// </remarks>
-[SuppressMessage("Design", "CA1001", Justification = "The token sources have no timers, and the store may use the token after the end.")]
-internal sealed class WriteBehindPump<TEvent>
+[SuppressMessage("Design", "CA1001", Justification = "The token source has no timer, and the store may use the token after the end.")]
+internal sealed class WriteBehindPump<TEvent> : IThreadPoolWorkItem
     where TEvent : notnull
 {
     private readonly WriteBehindBuffer<TEvent> _buffer;
     private readonly IEventPublisher _publisher;
-    private readonly IEventStore<TEvent> _store;
+    private readonly InProcessEventBus? _bus;
+    private readonly StoreCalls<TEvent> _store;
+    private readonly string _storeName;
     private readonly WriteBehindOptions _options;
-    private readonly TimeProvider _timeProvider;
     private readonly ILogger _logger;
-    private readonly ActivityMonitor? _activity;
+    private readonly LogThrottle _refusals;
+    private readonly RetryPause _pause;
     private readonly ITimer _timer;
-
-    /// <summary>Cancelled when disposal begins: cuts a retry delay short.</summary>
-    private readonly CancellationTokenSource _closing = new();
 
     /// <summary>Cancelled when the time for draining is over.</summary>
     private readonly CancellationTokenSource _givingUp = new();
@@ -34,105 +36,185 @@ internal sealed class WriteBehindPump<TEvent>
         IEventStore<TEvent> store,
         WriteBehindOptions options,
         TimeProvider timeProvider,
-        ILogger logger,
-        ActivityMonitor? activity)
+        ILogger logger)
     {
         _buffer = buffer;
         _publisher = publisher;
-        _store = store;
+        _bus = publisher as InProcessEventBus;
+        _storeName = store.GetType().ToString();
         _options = options;
-        _timeProvider = timeProvider;
         _logger = logger;
-        _activity = activity;
+        _refusals = new LogThrottle(
+            timeProvider, n => Log.EventsRefusedSuppressed(logger, typeof(TEvent).Name, n, LogThrottle.Interval));
+        _pause = new RetryPause(timeProvider);
 
         // The store and the publisher must not inherit the span or the locals of whoever happened to create this.
         using (ExecutionContext.IsFlowSuppressed() ? default(AsyncFlowControl?) : ExecutionContext.SuppressFlow())
         {
+            _store = new StoreCalls<TEvent>(store, buffer, timeProvider, logger);
             _timer = timeProvider.CreateTimer(
                 static state => ((WriteBehindPump<TEvent>)state!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         }
     }
 
-    /// <summary>Waits no longer before the store is tried again.</summary>
-    // Not Cancel: what waits for the token goes on with calling the store, and must not do so on the stack of who disposes.
-    public void Hurry() => _ = _closing.CancelAsync();
+    /// <summary>Tries the store again at once, and waits only shortly between tries until <see cref="Relax"/>.</summary>
+    public void Hurry() => _pause.Hurry();
 
-    /// <summary>Tries the store no more, and asks it to leave what it is at.</summary>
-    public void GiveUp() => _ = _givingUp.CancelAsync();
+    /// <summary>Takes one <see cref="Hurry"/> back.</summary>
+    public void Relax() => _pause.Relax();
 
-    /// <summary>Stops the timer, for good.</summary>
+    /// <summary>Tries the store no more, and asks it to leave what it is at. The buffer has been abandoned.</summary>
+    // Not Cancel: what waits for the token is the store's, and must not run on the stack of who disposes.
+    public void GiveUp()
+    {
+        _ = _givingUp.CancelAsync();
+        _pause.End();
+    }
+
+    /// <summary>Stops the timers, for good.</summary>
     // Not DisposeAsync: it waits for a running callback, which may be one that a store blocks.
-    public void StopTimer() => _timer.Dispose();
+    public void StopTimers()
+    {
+        _timer.Dispose();
+        _store.Dispose();
+    }
 
     /// <summary>Does what the buffer asked for; with no lock held.</summary>
     public void Do(WriteBehindWork work)
     {
         // Only who was asked to starts it, and nobody is asked again before it went off: so starts never overtake each other.
-        if (work.HasFlag(WriteBehindWork.StartTimer))
+        if ((work & WriteBehindWork.StartPump) == WriteBehindWork.StartPump)
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        if ((work & WriteBehindWork.StartTimer) == WriteBehindWork.StartTimer)
             _timer.Change(_options.FlushInterval, Timeout.InfiniteTimeSpan);
-        if (work.HasFlag(WriteBehindWork.StartPump))
-            ThreadPool.UnsafeQueueUserWorkItem(static pump => _ = pump.RunAsync(), this, preferLocal: false);
     }
+
+    /// <summary>The pool runs it.</summary>
+    void IThreadPoolWorkItem.Execute() => _ = RunAsync();
 
     private void OnTimer()
     {
-        if (_buffer.BecomeDue().HasFlag(WriteBehindWork.StartPump))
+        if ((_buffer.BecomeDue() & WriteBehindWork.StartPump) == WriteBehindWork.StartPump)
             _ = RunAsync();
     }
 
-    /// <summary>Stores and broadcasts, batch after batch, for as long as anything is due.</summary>
+    /// <summary>Stores and broadcasts, step after step, for as long as anything is due. Never throws.</summary>
     private async Task RunAsync()
     {
-        while (_buffer.TryTakeBatch(out BufferedEvent<TEvent>[]? batch))
-        {
-            if (!await TryStoreAsync(batch).ConfigureAwait(false) || !_buffer.TryBeginBroadcast())
-                return;
-            Broadcast(batch);
-            Do(_buffer.Settle());
-            if (_buffer.Held == 0)
-                _activity?.TurnedIdle();
-        }
-    }
-
-    /// <summary>Hands a batch to the store until it succeeds; false if it was given up.</summary>
-    private async ValueTask<bool> TryStoreAsync(BufferedEvent<TEvent>[] batch)
-    {
-        for (int attempt = 1; !_givingUp.IsCancellationRequested; attempt++)
+        for (bool goesOn = true; goesOn;)
         {
             try
             {
-                await _store.AppendAsync(batch, _givingUp.Token).ConfigureAwait(false);
-                if (attempt > 1)
-                    Log.StoreRecovered(_logger, typeof(TEvent).Name, attempt);
-                return true;
-            }
-            catch (Exception) when (_givingUp.IsCancellationRequested)
-            {
-                return false;
+                goesOn = await StepAsync().ConfigureAwait(false);
             }
             catch (Exception exception)
             {
-                // Ever more rarely, so that a store that is down for hours does not fill the log.
-                if (int.IsPow2(attempt))
-                    Log.StoreFailed(_logger, exception, typeof(TEvent).Name, batch.Length, attempt, _buffer.Held);
+                await RestAsync(exception).ConfigureAwait(false);
             }
+        }
+    }
 
-            CancellationToken cut = _closing.IsCancellationRequested ? _givingUp.Token : _closing.Token;
-            await Task.Delay(_options.RetryDelay, _timeProvider, cut).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    /// <summary>What is plugged in is guarded where it is called; what is left is a want of memory, which may be over in a moment.</summary>
+    private async ValueTask RestAsync(Exception exception)
+    {
+        try
+        {
+            Log.PumpFailed(_logger, exception, typeof(TEvent).Name, _buffer.Held);
+            await _pause.WaitAsync(_options.RetryDelay).ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            // Then without a rest.
+        }
+    }
+
+    /// <summary>Tries the store once, and does what follows from that; false if nothing is due.</summary>
+    private async ValueTask<bool> StepAsync()
+    {
+        if (!_buffer.TryTakeBatch(out WriteBehindBatch<TEvent>? batch, out bool isDecided))
+            return false;
+        TimeSpan pause = TimeSpan.Zero;
+        if (!isDecided)
+        {
+            if (await _store.TryAppendAsync(batch.Part, _givingUp.Token).ConfigureAwait(false) is { } failure)
+                isDecided = TryRefuse(batch, failure, out pause);
+            else
+                isDecided = TryAccept(batch);
         }
 
+        if (isDecided)
+        {
+            Broadcast(batch);
+            Do(_buffer.Settle());
+            if (_buffer.Held == 0)
+                _bus?.Activity.TurnedIdle();
+        }
+
+        if (pause > TimeSpan.Zero)
+            await _pause.WaitAsync(pause).ConfigureAwait(false);
+        return true;
+    }
+
+    /// <summary>The part is stored; false if it was given up before.</summary>
+    private bool TryAccept(WriteBehindBatch<TEvent> batch)
+    {
+        if (!_buffer.TryDecide())
+            return false;
+        _bus?.WriteBehindTelemetry.Stored(typeof(TEvent), batch.PartCount);
+        if (batch.Failures > 0 && batch.IsLastPart)
+            Log.StoreRecovered(_logger, typeof(TEvent).Name, batch.Failures + 1);
+        return true;
+    }
+
+    /// <summary>The store failed on the part: has it tried again, or a half of it; or refuses it, if it is one event that had all its attempts.</summary>
+    /// <param name="batch">The batch.</param>
+    /// <param name="failure">What the store threw.</param>
+    /// <param name="pause">How long the store is to be left alone.</param>
+    /// <returns>Whether it is refused.</returns>
+    private bool TryRefuse(WriteBehindBatch<TEvent> batch, Exception failure, out TimeSpan pause)
+    {
+        pause = TimeSpan.Zero;
+        if (_givingUp.IsCancellationRequested)
+            return false;
+        int failed = batch.PartCount;
+        pause = _options.RetryDelayAfter(batch.AddFailure());
+        if (!batch.MayTryAgain(_options.MaxAttempts))
+        {
+            pause = _options.RetryDelayAfter(1);
+            if (!batch.TryHalve())
+                return TryGiveUp(batch, failure);
+        }
+
+        // Ever more rarely, so that a store that is down for hours does not fill the log.
+        if (int.IsPow2(batch.Failures))
+            Log.StoreFailed(_logger, failure, typeof(TEvent).Name, failed, batch.Failures, _buffer.Held);
         return false;
     }
 
-    private void Broadcast(BufferedEvent<TEvent>[] batch)
+    /// <summary>Gives up the one event of the part; false if it was lost before.</summary>
+    private bool TryGiveUp(WriteBehindBatch<TEvent> batch, Exception failure)
+    {
+        if (!_buffer.TryDecide())
+            return false;
+        batch.NextToBroadcast++;
+        (long id, string topic, TEvent @event, DateTimeOffset createdAt) = batch[batch.Start];
+        if (_refusals.TryPass())
+            Log.EventRefused(_logger, failure, typeof(TEvent).Name, id, topic, batch.FailuresWithPart);
+        _bus?.WriteBehindTelemetry.Failed(typeof(TEvent), 1);
+        _bus?.StoreFailed(_storeName, new Envelope<object>(topic, @event) { PublishedAt = createdAt }, batch.FailuresWithPart, failure);
+        return true;
+    }
+
+    private void Broadcast(WriteBehindBatch<TEvent> batch)
     {
         int failures = 0;
         Exception? first = null;
-        foreach (BufferedEvent<TEvent> buffered in batch)
+        while (batch.NextToBroadcast < batch.Start + batch.PartCount)
         {
+            int index = batch.NextToBroadcast++;
             try
             {
-                _publisher.Publish(buffered.Topic, buffered.Event);
+                Broadcast(batch[index], batch.PublisherOf(index));
             }
             catch (Exception exception)
             {
@@ -144,5 +226,13 @@ internal sealed class WriteBehindPump<TEvent>
 
         if (first is not null)
             Log.BroadcastFailed(_logger, first, typeof(TEvent).Name, failures);
+    }
+
+    private void Broadcast(in BufferedEvent<TEvent> buffered, StrongBox<System.Diagnostics.ActivityContext>? publisher)
+    {
+        if (_bus is not null && publisher is not null)
+            _bus.PublishFor(buffered.Topic, buffered.Event, publisher.Value);
+        else
+            _publisher.Publish(buffered.Topic, buffered.Event);
     }
 }

@@ -15,9 +15,9 @@ internal sealed class DependencyCheck(IServiceCollection registered, IServicePro
     private readonly List<Type> _path = [];
 
     /// <summary>What keeps a service from being created; empty if nothing does.</summary>
-    public string[] FaultsOf(Type service)
+    public string[] FaultsOf(Type service, object? key = null)
     {
-        ServiceDescriptor? descriptor = Find(service, key: null);
+        ServiceDescriptor? descriptor = Find(service, key);
         return known is null || descriptor is null ? [] : FaultsOf(descriptor, isCaptured: descriptor.Lifetime == ServiceLifetime.Singleton);
     }
 
@@ -66,7 +66,7 @@ internal sealed class DependencyCheck(IServiceCollection registered, IServicePro
         if (Find(service, key) is not { } descriptor)
             return [];
         if (isCaptured && descriptor.Lifetime == ServiceLifetime.Scoped)
-            return [$"{owner} would keep the scoped {service} (parameter \"{parameter.Name}\") for ever, as the handler is registered as a singleton."];
+            return [$"{owner} would keep the scoped {service} (parameter \"{parameter.Name}\") for ever, as it is kept by a singleton."];
         return FaultsOf(descriptor, isCaptured && descriptor.Lifetime == ServiceLifetime.Transient);
     }
 

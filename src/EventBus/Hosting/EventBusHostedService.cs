@@ -25,9 +25,9 @@ internal sealed class EventBusHostedService : IHostedLifecycleService, IDisposab
 
     public Task StartingAsync(CancellationToken cancellationToken)
     {
-        // Everything that is wrong with any handler is told at once, and before the first one subscribes.
+        // Everything that is wrong with any handler or store is told at once, and before the first one subscribes.
         BusConfiguration[] configured = [.. _services.GetServices<BusConfiguration>()];
-        WriteBehindRegistration[] writeBehinds = [.. _services.GetServices<WriteBehindRegistration>()];
+        WriteBehindRegistration[] writeBehinds = [.. _services.GetServices<WriteBehindRegistration>().Distinct()];
         HandlerStart[] handlers = [.. _services.GetServices<HandlerRegistration>().Select(h => new HandlerStart(h, _services, configured))];
         DependencyCheck check = new(_registered, _services.GetService<IServiceProviderIsService>());
         string[] faults =
@@ -37,6 +37,7 @@ internal sealed class EventBusHostedService : IHostedLifecycleService, IDisposab
                 writeBehinds.Where(w => w.Bus == c.Bus).Select(w => w.ConfigurationName))),
             .. _services.GetServices<FilterRegistration>().Distinct().SelectMany(f => f.FaultsWith(check)),
             .. handlers.SelectMany(h => h.FaultsWith(check)),
+            .. writeBehinds.SelectMany(w => w.FaultsWith(check)),
         ];
         if (faults.Length > 0)
             throw new InvalidOperationException(string.Join(Environment.NewLine, faults));

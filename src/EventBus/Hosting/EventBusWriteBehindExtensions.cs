@@ -27,7 +27,8 @@ public static class EventBusWriteBehindExtensions
     /// <param name="configure">Sets the options; null: leaves the defaults.</param>
     /// <returns>The builder, for chaining.</returns>
     /// <remarks>
-    /// Options are validated when the host starts; the message names each option that is wrong, and its range. Calling twice with the same
+    /// Options are validated when the host starts; the message names each option that is wrong, and its range. So is what the store needs: if
+    /// that is not registered, the start fails with the store's name, without creating it. Calling twice with the same
     /// types is safe: there is one, configured by both calls, in order.
     /// </remarks>
     /// <exception cref="InvalidOperationException">
@@ -52,13 +53,13 @@ public static class EventBusWriteBehindExtensions
         {
             services.TryAddSingleton<TStore>();
             services.TryAddSingleton(provider => Create<TEvent>(
-                provider, provider.GetRequiredService<InProcessEventBus>(), provider.GetRequiredService<TStore>(), registration));
+                provider, registration.BusIn(provider), provider.GetRequiredService<TStore>(), registration));
         }
         else
         {
             services.TryAddKeyedSingleton<TStore>(builder.Name);
             services.TryAddKeyedSingleton(builder.Name, (provider, key) => Create<TEvent>(
-                provider, provider.GetRequiredKeyedService<InProcessEventBus>(key), provider.GetRequiredKeyedService<TStore>(key), registration));
+                provider, registration.BusIn(provider), provider.GetRequiredKeyedService<TStore>(key), registration));
         }
 
         return builder;

@@ -13,6 +13,13 @@ internal sealed record WriteBehindRegistration(string? Bus, Type EventType, Type
 
     /// <summary>The name that configuration knows it by: that of its events' type, without the namespace.</summary>
     public string ConfigurationName => EventType.Name.Split('`')[0];
+
+    /// <summary>The bus, under all of its service types, so that what is created after this is disposed before it.</summary>
+    public InProcessEventBus BusIn(IServiceProvider services) => new BusRegistration(Bus).ResolveIn(services);
+
+    /// <summary>What keeps the store from being created, each sentence naming it; empty if nothing does.</summary>
+    public IEnumerable<string> FaultsWith(DependencyCheck dependencies) => dependencies.FaultsOf(StoreType, Bus)
+        .Select(f => $"The store {StoreType} of the write-behind of {OptionsName} cannot be created: {f}");
 }
 
 /// <summary>Checks the options of every write-behind, with one message for all that is wrong.</summary>

@@ -34,7 +34,7 @@ internal sealed class ChannelWatcher : IChannelOwner
 
     public ILogger Logger { get; }
 
-    /// <summary>Events and batches that handlers gave up on, and handlers that ended by overflow.</summary>
+    /// <summary>Events and batches that handlers gave up on, events that stores did, and handlers that ended by overflow.</summary>
     public long HandlerFailures => Interlocked.Read(ref _handlerFailures);
 
     public void Ended(SubscriberChannel channel) => _registry.Leave(channel);
@@ -92,4 +92,12 @@ internal sealed class ChannelWatcher : IChannelOwner
         return (loss.BeginsEpisode || (reports.IsHoldingBack && !loss.Topic.IsOwn))
             && reports.TryPass(loss.BeginsEpisode, TimeProvider.GetUtcNow().UtcTicks);
     }
+
+    /// <summary>The store of a write-behind refused an event for good, which has been logged.</summary>
+    public void StoreFailed(string store, in Envelope<object> refused, int attempts, Exception exception) =>
+        HandlerFailed(new BusEvent.HandlerFailed(
+            SubscriptionId: 0, Name: null, Patterns: [], store, refused.Topic, refused.Event.GetType(), EventCount: 1, attempts, exception)
+        {
+            Events = [refused],
+        });
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using EventBus.Delivery;
@@ -62,6 +63,16 @@ internal sealed class EventRouter
         FanOut fanOut = new(mayWait: false, _telemetry.CountsLosses);
         Send(route, in @event, except, ref fanOut);
         return new PublishResult(fanOut.Matched, fanOut.Dropped);
+    }
+
+    /// <summary>Publishes without waiting, in the trace of whoever handed the event over before.</summary>
+    public void PublishFor<TEvent>(string topic, in TEvent @event, in ActivityContext publisher)
+        where TEvent : notnull
+    {
+        if (!TryBegin(topic, in @event, out TopicRoute? route))
+            return;
+        FanOut fanOut = new(mayWait: false, _telemetry.CountsLosses);
+        SendTraced(route, in @event, except: null, publisher, ref fanOut);
     }
 
     /// <summary>Publishes, and waits for subscriptions that are full and want to be waited for.</summary>
@@ -132,16 +143,17 @@ internal sealed class EventRouter
     {
         // Apart, because what follows a publish's span has to be cleaned up, which costs those who have none.
         if (BusTelemetry.IsTraced && !route.Origin.IsOwn)
-            SendTraced(route, in @event, except, ref fanOut);
+            SendTraced(route, in @event, except, parent: default, ref fanOut);
         else
             Send(route, in @event, except, route.Origin, ref fanOut);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void SendTraced<TEvent>(TopicRoute route, in TEvent @event, SubscriberChannel? except, ref FanOut fanOut)
+    private void SendTraced<TEvent>(
+        TopicRoute route, in TEvent @event, SubscriberChannel? except, in ActivityContext parent, ref FanOut fanOut)
         where TEvent : notnull
     {
-        using Span span = BusTelemetry.StartPublish();
+        using Span span = BusTelemetry.StartPublish(parent);
         EventOrigin origin = span.Context is { } publisher ? new TracedOrigin(route.Origin, publisher) : route.Origin;
         Send(route, in @event, except, origin, ref fanOut);
     }

@@ -164,6 +164,7 @@ public sealed class HandlerAttemptTests
     {
         await using InProcessEventBus bus = new(timeProvider: _clock);
         List<string> handled = [];
+        TaskCompletionSource registered = new();
         bus.Handle<string>(
             "topic",
             async (e, token) =>
@@ -173,6 +174,7 @@ public sealed class HandlerAttemptTests
                     TaskCompletionSource cancelled = new(TaskCreationOptions.RunContinuationsAsynchronously);
                     token.Register(() => cancelled.SetResult());
                     token.Register(() => throw new InvalidOperationException("a callback's"));
+                    registered.SetResult();
                     await cancelled.Task;
                 }
 
@@ -182,7 +184,7 @@ public sealed class HandlerAttemptTests
 
         bus.Publish("topic", "bad");
         bus.Publish("topic", "good");
-        await _clock.WhenTimersAsync();
+        await registered.Task.Soon();
         _clock.Advance(TimeSpan.FromSeconds(5));
         await bus.WhenIdleAsync();
 

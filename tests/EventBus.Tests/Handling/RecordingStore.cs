@@ -15,6 +15,9 @@ internal sealed class RecordingStore<TEvent> : IEventStore<TEvent>
     /// <summary>What a call does before it stores, given its number from 1 on; what it throws is the call's failure.</summary>
     public Func<int, CancellationToken, ValueTask>? OnAppend { get; set; }
 
+    /// <summary>What a call does with its batch before that; what it throws is the call's failure.</summary>
+    public Action<IReadOnlyList<BufferedEvent<TEvent>>>? OnBatch { get; set; }
+
     /// <summary>The batch of every call.</summary>
     public IReadOnlyList<IReadOnlyList<BufferedEvent<TEvent>>> Calls => [.. _calls];
 
@@ -39,6 +42,7 @@ internal sealed class RecordingStore<TEvent> : IEventStore<TEvent>
         {
             _calls.Enqueue(batch);
             _begun.Writer.TryWrite(cancellationToken);
+            OnBatch?.Invoke(batch);
             if (OnAppend is not null)
                 await OnAppend(_calls.Count, cancellationToken);
             _stored.Enqueue(batch);
@@ -52,6 +56,16 @@ internal sealed class RecordingStore<TEvent> : IEventStore<TEvent>
     /// <summary>Has the first so many calls fail.</summary>
     public void FailFirst(int calls) => OnAppend = (call, _) =>
         call <= calls ? throw new IOException($"The store is down at call {call}.") : ValueTask.CompletedTask;
+
+    /// <summary>Has every call fail that is handed one of some events.</summary>
+    public void Refuse(params TEvent[] refused) => OnBatch = batch =>
+    {
+        foreach (BufferedEvent<TEvent> buffered in batch)
+        {
+            if (refused.Contains(buffered.Event))
+                throw new IOException($"{buffered.Event} is refused.");
+        }
+    };
 
     /// <summary>Has every call wait until the returned source is completed; not for its token.</summary>
     public TaskCompletionSource HoldUp()

@@ -35,9 +35,23 @@ internal sealed class WriteBehindFixture : IAsyncDisposable
             WriteBehind.Publish("run:1", @event).Should().BeTrue($"there is room for {@event}");
     }
 
+    /// <summary>Flushes, and turns the clock over every delay until that is done.</summary>
+    public async Task FlushAsync()
+    {
+        Task flushed = WriteBehind.FlushAsync().Soon();
+        while (!flushed.IsCompleted)
+        {
+            if (Clock.ScheduledTimers > 0)
+                Clock.Advance(Options.MaxRetryDelay);
+            await Task.Yield();
+        }
+
+        await flushed;
+    }
+
     public async ValueTask DisposeAsync()
     {
-        Store.OnAppend = null;
+        (Store.OnAppend, Store.OnBatch) = (null, null);
         WriteBehind.Dispose();
         await Bus.DisposeAsync();
     }

@@ -139,7 +139,7 @@ public sealed class WriteBehindFlushTests
     [Fact]
     public async Task FlushAsync_StoreIsDown_ReturnsWhenItIsUpAgain()
     {
-        await using WriteBehindFixture fixture = new();
+        await using WriteBehindFixture fixture = new(o => o.MaxRetryDelay = o.RetryDelay);
         fixture.Store.FailFirst(2);
         fixture.Publish("a");
         Task flush = fixture.WriteBehind.FlushAsync().AsTask();

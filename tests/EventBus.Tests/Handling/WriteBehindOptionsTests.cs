@@ -11,6 +11,8 @@ public sealed class WriteBehindOptionsTests
             MaxBatchSize = 1000,
             Capacity = 100_000,
             RetryDelay = TimeSpan.FromMilliseconds(200),
+            MaxRetryDelay = TimeSpan.FromSeconds(30),
+            MaxAttempts = 0,
             DrainTimeout = TimeSpan.FromSeconds(30),
         });
     }
@@ -20,6 +22,8 @@ public sealed class WriteBehindOptionsTests
     [InlineData(nameof(WriteBehindOptions.FlushInterval), "1.00:00:00.0010000", "0 to 24 hours")]
     [InlineData(nameof(WriteBehindOptions.RetryDelay), "00:00:00", "1 ms to 24 hours")]
     [InlineData(nameof(WriteBehindOptions.RetryDelay), "1.00:00:00.0010000", "1 ms to 24 hours")]
+    [InlineData(nameof(WriteBehindOptions.MaxRetryDelay), "00:00:00", "1 ms to 24 hours")]
+    [InlineData(nameof(WriteBehindOptions.MaxRetryDelay), "1.00:00:00.0010000", "1 ms to 24 hours")]
     [InlineData(nameof(WriteBehindOptions.DrainTimeout), "-00:00:00.0010000", "0 to 24 hours")]
     [InlineData(nameof(WriteBehindOptions.DrainTimeout), "1.00:00:00.0010000", "0 to 24 hours")]
     public void Constructor_TimeOutOfRange_NamesTheOptionItsValueAndItsRange(string option, string value, string range) =>
@@ -32,6 +36,13 @@ public sealed class WriteBehindOptionsTests
     [InlineData(nameof(WriteBehindOptions.Capacity), 1_048_577)]
     public void Constructor_CountOutOfRange_NamesTheOptionItsValueAndItsRange(string option, int value) =>
         Creating(option, value).Should().Throw<ArgumentException>().WithMessage($"{option} is {value}; it must be 1 to 1048576 events.*");
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(1001)]
+    public void Constructor_AttemptsOutOfRange_NamesTheOptionItsValueAndItsRange(int value) =>
+        Creating(nameof(WriteBehindOptions.MaxAttempts), value).Should().Throw<ArgumentException>()
+            .WithMessage($"MaxAttempts is {value}; it must be 0 (for ever) to 1000 attempts.*");
 
     [Fact]
     public void Constructor_SeveralOutOfRange_NamesThemAll()

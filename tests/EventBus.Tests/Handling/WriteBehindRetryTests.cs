@@ -7,7 +7,7 @@ public sealed class WriteBehindRetryTests
     [Fact]
     public async Task Publish_StoreIsDownForTenFlushes_LosesAndReordersNothing()
     {
-        await using WriteBehindFixture fixture = new(o => o.MaxBatchSize = 4);
+        await using WriteBehindFixture fixture = new(o => (o.MaxBatchSize, o.MaxRetryDelay) = (4, o.RetryDelay));
         fixture.Store.FailFirst(10);
         fixture.Publish("0", "1");
         fixture.Clock.Advance(fixture.Options.FlushInterval);
@@ -66,7 +66,7 @@ public sealed class WriteBehindRetryTests
     [Fact]
     public async Task Publish_StoreIsDown_IsLoggedEverMoreRarelyAndOnceWhenItIsUpAgain()
     {
-        await using WriteBehindFixture fixture = new();
+        await using WriteBehindFixture fixture = new(o => o.MaxRetryDelay = o.RetryDelay);
         fixture.Store.FailFirst(20);
         fixture.Publish("a");
         fixture.Clock.Advance(fixture.Options.FlushInterval);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using EventBus.Testing;
 using EventBus.Tests.Handling;
 using Microsoft.Extensions.DependencyInjection;
@@ -115,6 +116,69 @@ public sealed class AddWriteBehindTests
             .WithMessage($"The store {typeof(Store)} is registered as Scoped*");
     }
 
+    [Theory]
+    [InlineData(null, false)]
+    [InlineData(null, true)]
+    [InlineData("audit", false)]
+    [InlineData("audit", true)]
+    public async Task AddWriteBehind_DisposedContainer_FlushesBeforeTheBusIsDisposed_InWhateverOrderTheyWereResolved(string? name, bool busFirst)
+    {
+        ServiceProvider services = Build(s => (name is null ? s.AddEventBus() : s.AddEventBus(name)).AddWriteBehind<string, Store>());
+        IEventBus? bus = busFirst ? services.GetRequiredKeyedService<IEventBus>(name) : null;
+        WriteBehindPublisher<string> writeBehind = services.GetRequiredKeyedService<WriteBehindPublisher<string>>(name);
+        bus ??= services.GetRequiredKeyedService<IEventBus>(name);
+        services.GetRequiredKeyedService<IEventPublisher>(name).Should().BeSameAs(bus);
+        using Subscription<string> listener = bus.Subscribe<string>("run:1");
+        writeBehind.Publish("run:1", "a");
+
+        await services.DisposeAsync().Soon();
+
+        listener.ReadEvents().Should().Equal("a");
+    }
+
+    [Fact]
+    public async Task AddWriteBehind_StoreWithoutItsDependencies_FailsTheStartAndNamesItWithoutCreatingIt()
+    {
+        int created = 0;
+        await using HandlerHost host = HandlerHost.CreateWith(services =>
+        {
+            services.AddTransient(_ => new Created(++created));
+            services.AddEventBus().AddWriteBehind<string, NeedyStore>().AddWriteBehind<string, NeedyStore>();
+            services.AddEventBus("audit").AddWriteBehind<string, NeedyStore>();
+            services.AddEventBus("other").AddWriteBehind<int, NumberStore>();
+        });
+
+        Exception? failure = await Record.ExceptionAsync(() => host.StartAsync());
+
+        string needs = $"cannot be created: {typeof(NeedyStore)} needs {typeof(IMissing)} (parameter \"missing\"), which is not registered.";
+        failure.Should().BeOfType<InvalidOperationException>().Which.Message.Split(Environment.NewLine).Should().Equal(
+            $"The store {typeof(NeedyStore)} of the write-behind of System.String {needs}",
+            $"The store {typeof(NeedyStore)} of the write-behind of System.String on the bus \"audit\" {needs}");
+        created.Should().Be(0);
+    }
+
+    [Fact]
+    public async Task HostStop_DuringARetryDelay_StoresAtOnceAndHandlersStillGetIt()
+    {
+        ConcurrentQueue<string> handled = new();
+        await using HandlerHost host = await HandlerHost.StartAsync(b => b
+            .AddWriteBehind<string, Store>(o => (o.RetryDelay, o.MaxRetryDelay) = (TimeSpan.FromHours(1), TimeSpan.FromHours(1)))
+            .AddHandler<string>("run:1", (_, e, _) =>
+            {
+                handled.Enqueue(e.Event);
+                return default;
+            }));
+        host.Services.GetRequiredService<Store>().FailFirst(1);
+        host.Services.GetRequiredService<WriteBehindPublisher<string>>().Publish("run:1", "a");
+        host.Clock.Advance(TimeSpan.FromMilliseconds(100));
+        await host.Clock.WhenTimersAsync();
+
+        await host.StopAsync().Soon();
+
+        handled.Should().Equal("a");
+        host.Log.Lines.Should().NotContain(l => l.Id == 22);
+    }
+
     private static ServiceProvider Build(Action<IServiceCollection> register)
     {
         ServiceCollection services = new();
@@ -128,9 +192,27 @@ public sealed class AddWriteBehindTests
 
         public IEnumerable<string> Events => _inner.Events;
 
+        public void FailFirst(int calls) => _inner.FailFirst(calls);
+
         public ValueTask AppendAsync(IReadOnlyList<BufferedEvent<string>> batch, CancellationToken cancellationToken) =>
             _inner.AppendAsync(batch, cancellationToken);
     }
 
     private sealed class OtherStore : Store;
+
+    private interface IMissing;
+
+    private sealed record Created(int Number);
+
+    private sealed class NeedyStore(Created created, IMissing missing) : IEventStore<string>
+    {
+        public ValueTask AppendAsync(IReadOnlyList<BufferedEvent<string>> batch, CancellationToken cancellationToken) =>
+            throw new NotSupportedException($"{created} {missing}");
+    }
+
+    private sealed class NumberStore(Created created) : IEventStore<int>
+    {
+        public ValueTask AppendAsync(IReadOnlyList<BufferedEvent<int>> batch, CancellationToken cancellationToken) =>
+            throw new NotSupportedException($"{created}");
+    }
 }

@@ -15,6 +15,7 @@ public sealed class FaultStressTests
     private const int EventsEach = 4_000;
     private const int Topics = 5;
     private static readonly TimeSpan Guard = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Shortly = TimeSpan.FromMilliseconds(1);
 
     [Theory]
     [InlineData(1, 10)]
@@ -53,7 +54,7 @@ public sealed class FaultStressTests
             await Task.WhenAll(Enumerable.Range(0, 6).Select(i => Task.Run(() => ReadInFaultyContext(i))));
             Subscription<string> broadcast = bus.Subscribe<string>("w", new() { Capacity = 1_000_000 });
             WriteBehindPublisher<string> durable = new(
-                bus, _store, new() { FlushInterval = TimeSpan.FromMilliseconds(1), RetryDelay = TimeSpan.FromMilliseconds(1), MaxBatchSize = 64 });
+                bus, _store, new() { FlushInterval = Shortly, RetryDelay = Shortly, MaxRetryDelay = Shortly, MaxBatchSize = 64 });
 
             await Task.WhenAll(Enumerable.Range(0, Publishers).Select(p => Task.Run(() => PublishAsync(p, durable))));
             await durable.FlushAsync();
