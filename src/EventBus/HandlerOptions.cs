@@ -22,7 +22,8 @@ public class HandlerOptions : SubscriptionOptions
 
     /// <summary>
     /// The delay before the second attempt; it doubles with every further one and is jittered by up to a quarter either way, up to
-    /// <see cref="MaxRetryDelay"/>. Default 200 ms, range 0 to 24 hours.
+    /// <see cref="MaxRetryDelay"/>. Default 200 ms, range 0 to 24 hours. A handler that is being stopped or drained makes its remaining
+    /// attempts at once.
     /// </summary>
     public TimeSpan RetryDelay { get; set; } = TimeSpan.FromMilliseconds(200);
 
@@ -50,7 +51,8 @@ public class HandlerOptions : SubscriptionOptions
     public IList<IHandlerFilter> Filters => _filters;
 
     /// <summary>
-    /// How long a stopping handler may go on with what is queued before its token is cancelled. Default 30 s, range 0 to 24 hours.
+    /// How long a stopping handler may go on with what is queued before its token is cancelled. Default 30 s, range 0 to 24 hours. On the
+    /// bus's clock and in real time, whichever is over first.
     /// </summary>
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(30);
 

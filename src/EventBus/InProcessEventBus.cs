@@ -212,6 +212,10 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
     /// Drains all handlers together, each within its <see cref="HandlerOptions.DrainTimeout"/>, then ends every other subscription.
     /// </summary>
     /// <returns>A task that ends when no handler runs any more; at once when a handler of this bus is the caller.</returns>
+    /// <remarks>
+    /// No retry is delayed and no batch waits for more any longer. Time-outs are kept on the bus's clock and in real time, whichever is over
+    /// first. A call that has not ended 5 seconds after its token was cancelled is named in the log, and not waited for.
+    /// </remarks>
     public ValueTask DisposeAsync()
     {
         HandlerLoop[] loops = Activity.Loops();
@@ -237,7 +241,17 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
         SubscriberChannel<TEvent> channel = CreateChannel<TEvent>(patterns, options, callerFile, callerLine, call.Name);
         HandlerLoop<TEvent> loop = HandlerLoop<TEvent>.Create(Activity, channel, call with { Scopes = Scopes }, options);
         HandlerSubscription subscription = new(channel, loop);
-        Start(channel, options, subscription, cancellationToken);
+        loop.Announce();
+        try
+        {
+            Start(channel, options, subscription, cancellationToken);
+        }
+        catch
+        {
+            loop.Withdraw();
+            throw;
+        }
+
         loop.Start();
         return subscription;
     }
@@ -309,6 +323,10 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
             else
                 _streams.Join(channel, options.Replay);
             channel.EndBy(cancellationToken);
+
+            // A handler may have been stopped, with all others, before it joined.
+            if (!channel.IsOpen)
+                _registry.Leave(channel);
         }
         catch
         {

@@ -65,6 +65,20 @@ internal static partial class Log
         "told once for a topic.")]
     public static partial void PublishUnheard(ILogger logger, string eventType, string topic);
 
+    [LoggerMessage(13, LogLevel.Error,
+        "The handler {Handler} of {Patterns} ended, because something failed besides the handler's own code. {Unhandled} event(s) were not handled.")]
+    public static partial void HandlerEnded(ILogger logger, Exception exception, string handler, string patterns, long unhandled);
+
+    [LoggerMessage(14, LogLevel.Error,
+        "{EventCount} event(s) for the handler {Handler} of {Patterns} were not handled, because something failed besides the handler's own code. " +
+        "It goes on with the next.")]
+    public static partial void EventNotHandled(ILogger logger, Exception exception, string handler, string patterns, int eventCount);
+
+    [LoggerMessage(15, LogLevel.Warning,
+        "The handler {Handler} of {Patterns} hangs: its time is over, its token was cancelled, and it still works on {EventCount} event(s). " +
+        "Have it heed its cancellation token.")]
+    public static partial void HandlerHangs(ILogger logger, string handler, string patterns, int eventCount);
+
     [LoggerMessage(20, LogLevel.Error,
         "The store of {EventType} failed on a batch of {EventCount} at attempt {Attempt}; it will be tried again. {Buffered} event(s) are " +
         "buffered. Further failures of this batch are logged ever more rarely.")]

@@ -16,7 +16,7 @@ internal interface IActivity
 
     /// <summary>Hands on what is only buffered, so that handlers still get it; called before they are stopped.</summary>
     /// <param name="cancellationToken">The limit of whoever stops the bus; a limit of its own is its own affair.</param>
-    /// <returns>A task that ends when it is handed on, or given up.</returns>
+    /// <returns>A task that ends when it is handed on; it fails or is cancelled when that took too long.</returns>
     Task FlushAsync(CancellationToken cancellationToken);
 }
 
@@ -37,7 +37,7 @@ internal sealed class ActivityMonitor
 {
     private readonly Lock _gate = new();
     private readonly HashSet<IActivity> _activities = [];
-    private readonly List<TaskCompletionSource> _waiters = [];
+    private readonly List<Waiter> _waiters = [];
     private volatile bool _isWatched;
 
     public void Add(IActivity activity)
@@ -68,12 +68,17 @@ internal sealed class ActivityMonitor
     }
 
     /// <summary>Has everyone hand on what is only buffered.</summary>
-    public Task FlushAsync(CancellationToken cancellationToken)
+    /// <param name="cancellationToken">The limit of whoever stops the bus.</param>
+    /// <param name="stuck">Those that could not before, and are not asked again; null: none.</param>
+    /// <returns>Those that could not now.</returns>
+    public async Task<IActivity[]> FlushAsync(CancellationToken cancellationToken, ISet<IActivity>? stuck = null)
     {
         IActivity[] activities;
         lock (_gate)
-            activities = [.. _activities];
-        return Task.WhenAll(activities.Select(a => a.FlushAsync(cancellationToken)));
+            activities = [.. _activities.Where(a => stuck?.Contains(a) != true)];
+        Task[] flushes = Array.ConvertAll(activities, a => a.FlushAsync(cancellationToken));
+        await Task.WhenAll(flushes).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return [.. activities.Where((_, i) => !flushes[i].IsCompletedSuccessfully)];
     }
 
     /// <summary>Those that are busy now.</summary>
@@ -84,9 +89,44 @@ internal sealed class ActivityMonitor
     }
 
     /// <summary>Ends at the first moment at which all are idle.</summary>
-    public async Task WhenIdleAsync(CancellationToken cancellationToken)
+    public Task WhenIdleAsync(CancellationToken cancellationToken) => WhenIdleAsync(static _ => true, cancellationToken);
+
+    /// <summary>
+    /// Ends at the first moment at which all of several buses are done, whose handlers may publish to each other's bus: when the handlers
+    /// are idle, and what they had others buffer is handed on as well.
+    /// </summary>
+    /// <param name="monitors">The buses.</param>
+    /// <param name="stuck">Those that cannot hand on what they have, and are not waited for; more are added.</param>
+    /// <param name="cancellationToken">Cancels the waiting.</param>
+    public static async Task WhenDoneAsync(
+        IReadOnlyCollection<ActivityMonitor> monitors, HashSet<IActivity> stuck, CancellationToken cancellationToken)
     {
-        TaskCompletionSource waiter = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        // The same two rounds as within one bus. Whoever was busy is awaited before the next try, so this does not spin.
+        long? before, after;
+        do
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            foreach (ActivityMonitor monitor in monitors)
+                await monitor.WhenIdleAsync(static a => a is HandlerLoop, cancellationToken).ConfigureAwait(false);
+            foreach (ActivityMonitor monitor in monitors)
+                stuck.UnionWith(await monitor.FlushAsync(cancellationToken, stuck).ConfigureAwait(false));
+            before = AcceptedIfIdle(monitors, stuck);
+            after = AcceptedIfIdle(monitors, stuck);
+        }
+        while (before is null || before != after);
+    }
+
+    /// <summary>To be called by an activity after it turned idle, with no lock held.</summary>
+    public void TurnedIdle()
+    {
+        Interlocked.MemoryBarrier();
+        if (_isWatched)
+            Check();
+    }
+
+    private async Task WhenIdleAsync(Func<IActivity, bool> counts, CancellationToken cancellationToken)
+    {
+        Waiter waiter = new(counts);
         lock (_gate)
         {
             _waiters.Add(waiter);
@@ -109,65 +149,50 @@ internal sealed class ActivityMonitor
         }
     }
 
-    /// <summary>Ends at the first moment at which all of several buses are idle, whose handlers may publish to each other's bus.</summary>
-    public static async Task WhenAllIdleAsync(IReadOnlyCollection<ActivityMonitor> monitors, CancellationToken cancellationToken)
-    {
-        // The same two rounds as within one bus. Whoever was busy is awaited before the next try, so this does not spin.
-        long? before, after;
-        do
-        {
-            foreach (ActivityMonitor monitor in monitors)
-                await monitor.WhenIdleAsync(cancellationToken).ConfigureAwait(false);
-            before = AcceptedIfIdle(monitors);
-            after = AcceptedIfIdle(monitors);
-        }
-        while (before is null || before != after);
-    }
-
-    /// <summary>To be called by an activity after it turned idle, with no lock held.</summary>
-    public void TurnedIdle()
-    {
-        Interlocked.MemoryBarrier();
-        if (_isWatched)
-            Check();
-    }
-
     private void Check()
     {
         lock (_gate)
         {
-            // Whoever accepts something between the rounds turns idle after it, and has this looked at again.
-            if (_waiters.Count == 0 || LockedAcceptedIfIdle() is not { } before || LockedAcceptedIfIdle() != before)
-                return;
-
-            foreach (TaskCompletionSource waiter in _waiters)
-                waiter.TrySetResult();
+            foreach (Waiter waiter in _waiters)
+            {
+                // Whoever accepts something between the rounds turns idle after it, and has this looked at again.
+                if (LockedAcceptedIfIdle(waiter.Counts) is { } before && LockedAcceptedIfIdle(waiter.Counts) == before)
+                    waiter.TrySetResult();
+            }
         }
     }
 
-    private static long? AcceptedIfIdle(IReadOnlyCollection<ActivityMonitor> monitors)
+    private static long? AcceptedIfIdle(IReadOnlyCollection<ActivityMonitor> monitors, HashSet<IActivity> stuck)
     {
         long? accepted = 0;
         foreach (ActivityMonitor monitor in monitors)
         {
             lock (monitor._gate)
-                accepted += monitor.LockedAcceptedIfIdle();
+                accepted += monitor.LockedAcceptedIfIdle(a => !stuck.Contains(a));
         }
 
         return accepted;
     }
 
-    /// <summary>One round: what was accepted so far; null if somebody is busy.</summary>
-    private long? LockedAcceptedIfIdle()
+    /// <summary>One round over those that count: what was accepted so far; null if one of them is busy.</summary>
+    private long? LockedAcceptedIfIdle(Func<IActivity, bool> counts)
     {
         long accepted = 0;
         foreach (IActivity activity in _activities)
         {
+            if (!counts(activity))
+                continue;
             accepted += activity.Accepted;
             if (!activity.IsIdle)
                 return null;
         }
 
         return accepted;
+    }
+
+    /// <summary>Somebody who waits until those that count are idle. Continuations never run inline, so it may be ended under the lock.</summary>
+    private sealed class Waiter(Func<IActivity, bool> counts) : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        public Func<IActivity, bool> Counts { get; } = counts;
     }
 }

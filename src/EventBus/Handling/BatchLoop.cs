@@ -1,11 +1,9 @@
 using System.Diagnostics;
-using System.Diagnostics.CodeAnalysis;
 using EventBus.Delivery;
 
 namespace EventBus.Handling;
 
 /// <summary>Gathers events, in order, and hands them over when there are enough, or the oldest has waited long enough, or none will come.</summary>
-[SuppressMessage("Design", "CA1001", Justification = "The token source has no timer, and may be cancelled after the end.")]
 internal sealed class BatchLoop<TEvent>(
     ActivityMonitor activity, SubscriberChannel<TEvent> channel, HandlerCall<TEvent> call, HandlerOptions options)
     : HandlerLoop<TEvent>(activity, channel, call, options)
@@ -13,9 +11,6 @@ internal sealed class BatchLoop<TEvent>(
 {
     /// <summary>The batch that is being gathered or handled. Only the loop touches it.</summary>
     private readonly List<Envelope<TEvent>> _gathered = [];
-
-    /// <summary>Cancelled when a batch is to be handed over as it is.</summary>
-    private readonly CancellationTokenSource _hurry = new();
 
     /// <summary>The spans that published the batch; null if none was traced.</summary>
     private List<ActivityLink>? _publishers;
@@ -27,36 +22,53 @@ internal sealed class BatchLoop<TEvent>(
 
     protected override async Task RunEventsAsync()
     {
+        HandlerFlow flow = new(this);
         Task<bool> more = MoreAsync().AsTask();
         while (await more.ConfigureAwait(false))
         {
             BeginBusy();
-            if (TryGather(out Taken<TEvent> first))
+            try
             {
-                more = await GatherAsync().ConfigureAwait(false);
-                if (Stopping.IsCancellationRequested)
-                    AddLeft(_gathered.Count);
-                else
-                    await HandleAsync(first, [.. _gathered], _publishers).ConfigureAwait(false);
-                _gathered.Clear();
-                _publishers = null;
-                _inHand = 0;
+                more = TryGather(out Taken<TEvent> first)
+                    ? await HandleBatchAsync(flow, first).ConfigureAwait(false)
+                    : MoreAsync().AsTask();
             }
-            else
+            finally
             {
-                more = MoreAsync().AsTask();
+                EndBusy();
             }
-
-            EndBusy();
         }
     }
 
-    protected override void Hurry() => _hurry.Cancel();
+    /// <summary>Gathers the events after a first one and hands them over, and returns the wait for those after them.</summary>
+    private async Task<Task<bool>> HandleBatchAsync(HandlerFlow flow, Taken<TEvent> first)
+    {
+        try
+        {
+            Task<bool> more = await GatherAsync().ConfigureAwait(false);
+            if (Stopping.IsCancellationRequested)
+                AddLeft(_gathered.Count);
+            else
+                await CallAsync(flow, first, [.. _gathered], _publishers).ConfigureAwait(false);
+            return more;
+        }
+        catch
+        {
+            AddLeft(_gathered.Count);
+            throw;
+        }
+        finally
+        {
+            _gathered.Clear();
+            _publishers = null;
+            _inHand = 0;
+        }
+    }
 
     /// <summary>Adds events until the batch is full or due, and returns the wait for those after it.</summary>
     private async Task<Task<bool>> GatherAsync()
     {
-        using CancellationTokenSource full = CancellationTokenSource.CreateLinkedTokenSource(Stopping, _hurry.Token);
+        using CancellationTokenSource full = CancellationTokenSource.CreateLinkedTokenSource(Hurried);
         Task due = Task.Delay(Options.MaxBatchDelay, Owner.TimeProvider, full.Token);
         Task<bool> more = MoreAsync().AsTask();
         while (true)

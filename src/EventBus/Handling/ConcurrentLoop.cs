@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using EventBus.Delivery;
 
 namespace EventBus.Handling;
@@ -10,10 +11,12 @@ namespace EventBus.Handling;
 /// topic occupies one worker, and no other topic waits for it while there are others.
 /// </para>
 /// <para>
-/// <see cref="_gate"/> guards <see cref="_lanes"/>. Invariant: a topic has a lane exactly while a worker is on it, so idle topics
-/// take no memory; a worker gives up its lane under the lock, having seen that nothing is held back in it.
+/// <see cref="_gate"/> guards <see cref="_lanes"/> and <see cref="_flows"/>. Invariant: a topic has a lane exactly while a worker is on it, so
+/// idle topics take no memory; a worker gives up its lane under the lock, having seen that nothing is held back in it.
 /// </para>
+/// <para>Whoever claims a worker, or an event's share of being busy, gives it back or hands it on, whatever fails.</para>
 /// </remarks>
+[SuppressMessage("Design", "CA1001", Justification = "A semaphore that nobody asks for its wait handle has nothing to dispose of.")]
 internal sealed class ConcurrentLoop<TEvent>(
     ActivityMonitor activity, SubscriberChannel<TEvent> channel, HandlerCall<TEvent> call, HandlerOptions options)
     : HandlerLoop<TEvent>(activity, channel, call, options)
@@ -21,57 +24,102 @@ internal sealed class ConcurrentLoop<TEvent>(
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Queue<Taken<TEvent>>?> _lanes = new(StringComparer.Ordinal);
+
+    /// <summary>The flows of workers that have nothing to do.</summary>
+    private readonly Stack<HandlerFlow> _flows = new();
+    private readonly SemaphoreSlim _workers = new(options.MaxConcurrency);
     private readonly bool _isOrdered = options.Order == HandlerOrder.PerTopic;
 
     protected override async Task RunEventsAsync()
     {
-        using SemaphoreSlim workers = new(Options.MaxConcurrency);
-        do
+        try
         {
-            // One worker is always claimed before an event is taken, so that what cannot be handled yet stays in the channel.
-            await workers.WaitAsync().ConfigureAwait(false);
-            await DispatchAsync(workers).ConfigureAwait(false);
-            workers.Release();
+            do
+            {
+                // One worker is always claimed before an event is taken, so that what cannot be handled yet stays in the channel.
+                do
+                    await _workers.WaitAsync().ConfigureAwait(false);
+                while (TryDispatch());
+            }
+            while (await MoreAsync().ConfigureAwait(false));
         }
-        while (await MoreAsync().ConfigureAwait(false));
-
-        // The end is not reached before the last worker is done.
-        for (int i = 0; i < Options.MaxConcurrency; i++)
-            await workers.WaitAsync().ConfigureAwait(false);
+        catch (Exception exception)
+        {
+            Fail(exception);
+        }
+        finally
+        {
+            // The end is not reached before the last worker is done.
+            for (int i = 0; i < Options.MaxConcurrency; i++)
+                await _workers.WaitAsync().ConfigureAwait(false);
+        }
     }
 
-    /// <summary>Hands out what is in the channel, with one worker claimed before and after.</summary>
-    private async Task DispatchAsync(SemaphoreSlim workers)
+    /// <summary>Has the worker that was claimed handle the next event, if there is one, or gives it back.</summary>
+    private bool TryDispatch()
     {
+        bool isHandedOn = false;
         BeginBusy();
-        while (Channel.TryTake(_isOrdered, out Taken<TEvent> taken))
+        try
         {
-            if (_isOrdered && TryHoldBack(taken))
-                continue;
-
-            // What was begun is ended by the worker.
-            _ = WorkAsync(taken, workers);
-            await workers.WaitAsync().ConfigureAwait(false);
-            BeginBusy();
+            while (!isHandedOn && Channel.TryTake(_isOrdered, out Taken<TEvent> taken))
+            {
+                if (_isOrdered && TryHoldBack(taken))
+                    continue;
+                isHandedOn = true;
+                _ = WorkAsync(taken);
+            }
+        }
+        finally
+        {
+            if (!isHandedOn)
+                EndWork();
         }
 
-        EndBusy();
+        return isHandedOn;
     }
 
-    private async Task WorkAsync(Taken<TEvent> taken, SemaphoreSlim workers)
+    private async Task WorkAsync(Taken<TEvent> taken)
     {
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        bool more;
-        do
+        try
         {
-            if (!_isOrdered || Channel.Release(taken))
-                await HandleAsync(taken).ConfigureAwait(false);
-            more = _isOrdered && TryGoOn(ref taken);
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            HandlerFlow flow = TakeFlow();
+            do
+            {
+                if (!_isOrdered || Channel.Release(taken))
+                    await CallAsync(flow, taken).ConfigureAwait(false);
+            }
+            while (_isOrdered && TryGoOn(ref taken));
+            PutBack(flow);
         }
-        while (more);
+        catch (Exception exception)
+        {
+            Fail(exception);
+        }
+        finally
+        {
+            EndWork();
+        }
+    }
 
+    private HandlerFlow TakeFlow()
+    {
+        lock (_gate)
+            return _flows.TryPop(out HandlerFlow? flow) ? flow : new HandlerFlow(this);
+    }
+
+    private void PutBack(HandlerFlow flow)
+    {
+        lock (_gate)
+            _flows.Push(flow);
+    }
+
+    /// <summary>Gives back the worker and its share of being busy.</summary>
+    private void EndWork()
+    {
         EndBusy();
-        workers.Release();
+        _workers.Release();
     }
 
     /// <summary>Puts an event into its topic's lane if somebody works there; else opens the lane for whoever asked.</summary>

@@ -60,8 +60,14 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
 
         // Busy, so that whoever waits until nothing is left to do gets to see it.
         BeginBusy();
-        ReportOverflow(_overflow);
-        EndBusy();
+        try
+        {
+            ReportOverflow(_overflow);
+        }
+        finally
+        {
+            EndBusy();
+        }
     }
 
     /// <inheritdoc cref="RunLoopAsync"/>
@@ -82,12 +88,40 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
         }
     }
 
-    /// <summary>Hands an event, or a batch, to the handler until it succeeds or is given up. Never throws.</summary>
+    /// <summary>Makes one call, with all its attempts, in a flow of its own. Never throws.</summary>
+    /// <param name="flow">The flow of whoever makes calls one after the other.</param>
+    /// <param name="first">The event, or the first of the batch.</param>
+    /// <param name="batch">The batch; null for a single event.</param>
+    /// <param name="publishers">The spans that published the batch.</param>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    protected async ValueTask CallAsync(
+        HandlerFlow flow, Taken<TEvent> first, Envelope<TEvent>[]? batch = null, IEnumerable<ActivityLink>? publishers = null)
+    {
+        try
+        {
+            flow.Begin();
+            ValueTask call = HandleAsync(first, batch, publishers);
+            flow.Returned(call.IsCompleted);
+            await call.ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            // The handler's own exceptions do not get here; whatever else fails, as memory runs out, costs it these events and not its end.
+            AddLeft(batch?.Length ?? 1);
+            Log.EventNotHandled(Owner.Logger, exception, Name, Channel.Profile.ToString(), batch?.Length ?? 1);
+        }
+        finally
+        {
+            flow.End();
+        }
+    }
+
+    /// <summary>Hands an event, or a batch, to the handler until it succeeds or is given up.</summary>
     /// <param name="first">The event, or the first of the batch.</param>
     /// <param name="batch">The batch; null for a single event.</param>
     /// <param name="publishers">The spans that published the batch, as far as they were traced; for a single event it is found here.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    protected async ValueTask HandleAsync(Taken<TEvent> first, Envelope<TEvent>[]? batch = null, IEnumerable<ActivityLink>? publishers = null)
+    private async ValueTask HandleAsync(Taken<TEvent> first, Envelope<TEvent>[]? batch = null, IEnumerable<ActivityLink>? publishers = null)
     {
         int count = batch?.Length ?? 1;
         using Span span = BusTelemetry.StartProcess(Channel.Profile.Tags, publishers ?? LinksOf(first), batch?.Length);
@@ -124,21 +158,13 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
             if (attempt == Options.MaxAttempts || !ShouldRetry(failure))
             {
                 span.Fail(failure);
-                try
-                {
-                    ReportFailure(first, batch, attempt, failure);
-                }
-                catch (OutOfMemoryException)
-                {
-                    // What could not be told must not end the handler.
-                }
-
+                ReportFailure(first, batch, attempt, failure);
                 return;
             }
 
             TimeSpan delay = DelayAfter(attempt);
             LogFailure(first, count, attempt, failure, delay);
-            await Task.Delay(delay, Owner.TimeProvider, Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await PauseAsync(delay).ConfigureAwait(false);
             if (Stopping.IsCancellationRequested)
             {
                 AddLeft(count);

@@ -14,7 +14,17 @@ public sealed class HandlerSubscription : Subscription, IAsyncDisposable
     /// <summary>Ends, and never faults, when the subscription has ended and all it held was handled.</summary>
     public override Task Completion => _loop.Completion;
 
-    /// <inheritdoc/>
+    /// <summary>
+    /// Takes no new events, and waits until what is queued was handled. What waits for the time of its next attempt, or for more events in
+    /// its batch, goes on at once, as nothing more comes.
+    /// </summary>
+    /// <param name="cancellationToken">Cancels the waiting; the subscription takes no new events all the same.</param>
+    /// <returns>A task that ends when the handler runs no more.</returns>
+    /// <remarks>
+    /// A call counts as inside for all that it has started, until it has ended: work that it does not wait for can drain the handler after that.
+    /// </remarks>
+    /// <exception cref="InvalidOperationException">Called from inside the handler that is to be drained: it would wait for itself.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public override ValueTask DrainAsync(CancellationToken cancellationToken = default)
     {
         if (_loop.IsCurrent)
@@ -24,7 +34,9 @@ public sealed class HandlerSubscription : Subscription, IAsyncDisposable
                 $"{nameof(DisposeAsync)}, which does not wait there, or drain from outside.");
         }
 
-        return base.DrainAsync(cancellationToken);
+        ValueTask drained = base.DrainAsync(cancellationToken);
+        _loop.Hurry();
+        return drained;
     }
 
     /// <summary>
@@ -32,9 +44,19 @@ public sealed class HandlerSubscription : Subscription, IAsyncDisposable
     /// the rest, cancels the handler's token and waits for the running call. From the handler itself it does not wait.
     /// </summary>
     /// <returns>A task that ends when the handler runs no more.</returns>
+    /// <remarks>
+    /// <para>
+    /// No retry is delayed and no batch waits for more any longer. The time-out is kept on the bus's clock and in real time, whichever is over
+    /// first, so that a clock that stands still does not hold it up. A call that has not ended 5 seconds after its token was cancelled
+    /// is named in the log, and still waited for.
+    /// </para>
+    /// <para>
+    /// From the handler itself: from a call that runs, and from what it has started, until it has ended.
+    /// </para>
+    /// </remarks>
     public ValueTask DisposeAsync()
     {
-        Task stopped = _loop.DrainAndStopAsync();
+        Task stopped = _loop.DisposeAsync();
         return _loop.IsCurrent ? default : new ValueTask(stopped);
     }
 

@@ -13,17 +13,23 @@ internal sealed class SequentialLoop<TEvent>(
 
     protected override async Task RunEventsAsync()
     {
+        HandlerFlow flow = new(this);
         do
         {
             BeginBusy();
-            for (int turn = 1; Channel.TryTake(hold: false, out Taken<TEvent> taken); turn++)
+            try
             {
-                await HandleAsync(taken).ConfigureAwait(false);
-                if (turn % EventsPerTurn == 0)
-                    await Task.Yield();
+                for (int turn = 1; Channel.TryTake(hold: false, out Taken<TEvent> taken); turn++)
+                {
+                    await CallAsync(flow, taken).ConfigureAwait(false);
+                    if (turn % EventsPerTurn == 0)
+                        await Task.Yield();
+                }
             }
-
-            EndBusy();
+            finally
+            {
+                EndBusy();
+            }
         }
         while (await MoreAsync().ConfigureAwait(false));
     }

@@ -187,11 +187,13 @@ public sealed class WriteBehindPublisher<TEvent> : IWriteBehind, IAsyncDisposabl
             _pump.Relax();
         }
 
-        // With a store that is down, stopping and disposing together take the time for draining once, not twice.
         if (flushed.IsCompletedSuccessfully)
             return;
+
+        // With a store that is down, stopping and disposing together take the time for draining once, not twice.
         TimeSpan spent = _timeProvider.GetElapsedTime(started), inRealTime = TimeProvider.System.GetElapsedTime(startedInRealTime);
         Interlocked.Add(ref _spentTicks, Math.Max(spent.Ticks, inRealTime.Ticks));
+        throw new TimeoutException($"The store of {typeof(TEvent)} did not take what is buffered.");
     }
 
     private static void ThrowIfInvalid(string topic, TEvent @event)

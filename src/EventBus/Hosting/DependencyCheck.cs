@@ -8,9 +8,15 @@ namespace EventBus.Hosting;
 /// <remarks>
 /// It follows constructors down to instances and factories, which it takes on trust, as it does parameters that depend on a generic
 /// argument. Whether a service is known at all is the container's word, so that containers with rules of their own are not second-guessed.
+/// Each registration is looked at once, however many ways lead to it; what is wrong with it is told once for each handler that needs it.
 /// </remarks>
 internal sealed class DependencyCheck(IServiceCollection registered, IServiceProviderIsService? known)
 {
+    private readonly ILookup<Type, ServiceDescriptor> _registered = registered.ToLookup(d => d.ServiceType);
+
+    /// <summary>What was found out about a registration, which depends on whether a singleton would keep what it needs.</summary>
+    private readonly Dictionary<(ServiceDescriptor Descriptor, bool IsCaptured), string[]> _faults = [];
+
     /// <summary>What is being looked at, from the handler down: a class that comes up again needs itself.</summary>
     private readonly List<Type> _path = [];
 
@@ -28,9 +34,12 @@ internal sealed class DependencyCheck(IServiceCollection registered, IServicePro
             return [];
         if (_path.Contains(type))
             return [$"{type} needs itself, by way of {string.Join(", ", _path.SkipWhile(t => t != type).Skip(1).Append(type))}."];
+        if (_faults.TryGetValue((descriptor, isCaptured), out string[]? faults))
+            return faults;
         _path.Add(type);
-        string[] faults = FaultsOfConstructors(type, descriptor, isCaptured);
+        faults = FaultsOfConstructors(type, descriptor, isCaptured);
         _path.RemoveAt(_path.Count - 1);
+        _faults.Add((descriptor, isCaptured), faults);
         return faults;
     }
 
@@ -41,7 +50,7 @@ internal sealed class DependencyCheck(IServiceCollection registered, IServicePro
         string[]? fewest = null;
         foreach (ConstructorInfo constructor in type.GetConstructors())
         {
-            string[] faults = [.. constructor.GetParameters().SelectMany(p => FaultsOf(p, type, descriptor, isCaptured))];
+            string[] faults = [.. constructor.GetParameters().SelectMany(p => FaultsOf(p, type, descriptor, isCaptured)).Distinct()];
             if (fewest is null || faults.Length < fewest.Length)
                 fewest = faults;
         }
@@ -89,11 +98,11 @@ internal sealed class DependencyCheck(IServiceCollection registered, IServicePro
 
     private IEnumerable<ServiceDescriptor> FindAll(Type service, object? key)
     {
-        IEnumerable<ServiceDescriptor> exact = registered.Where(d => d.ServiceType == service && HasKey(d, key));
+        IEnumerable<ServiceDescriptor> exact = _registered[service].Where(d => HasKey(d, key));
         if (!service.IsConstructedGenericType || exact.Any())
             return exact;
         Type definition = service.GetGenericTypeDefinition();
-        return registered.Where(d => d.ServiceType == definition && HasKey(d, key));
+        return _registered[definition].Where(d => HasKey(d, key));
     }
 
     private static bool HasKey(ServiceDescriptor descriptor, object? key) =>

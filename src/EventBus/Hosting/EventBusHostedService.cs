@@ -59,10 +59,14 @@ internal sealed class EventBusHostedService : IHostedLifecycleService, IDisposab
     {
         _running.Clear();
         ActivityMonitor[] activities = Array.ConvertAll(_buses, b => b.Activity);
-        await Task.WhenAll(activities.Select(a => a.FlushAsync(cancellationToken))).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+        // A store that is down may take all of the host's time: until then batches and retries must not have waited for theirs.
+        foreach (HandlerLoop loop in activities.SelectMany(a => a.Loops()))
+            loop.Hurry();
+        IActivity[][] stuck = await Task.WhenAll(activities.Select(a => a.FlushAsync(cancellationToken))).ConfigureAwait(false);
         using CancellationTokenSource stopped = new();
-        Task allIdle = ActivityMonitor.WhenAllIdleAsync(activities, stopped.Token);
-        await Task.WhenAll(activities.SelectMany(a => a.Loops()).Select(l => l.StopWhenIdleAsync(allIdle, cancellationToken)))
+        Task allDone = ActivityMonitor.WhenDoneAsync(activities, [.. stuck.SelectMany(s => s)], stopped.Token);
+        await Task.WhenAll(activities.SelectMany(a => a.Loops()).Select(l => l.StopWhenIdleAsync(allDone, cancellationToken)))
             .ConfigureAwait(false);
         await stopped.CancelAsync().ConfigureAwait(false);
     }

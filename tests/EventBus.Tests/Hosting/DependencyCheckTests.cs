@@ -94,6 +94,74 @@ public sealed class DependencyCheckTests
         new DependencyCheck(services, known: null).FaultsOf(typeof(Needs<IMissing>)).Should().BeEmpty();
     }
 
+    [Fact]
+    public void DeepGraph_EachRegistrationIsLookedAtOnce()
+    {
+        ServiceCollection services = new();
+        Type handler = AddLayers(services, 24, typeof(Needs<NeedsNothing>));
+        services.AddScoped<NeedsNothing>();
+        KnowsAll known = new();
+
+        new DependencyCheck(services, known).FaultsOf(handler).Should().BeEmpty();
+
+        known.Asked.Should().BeLessThanOrEqualTo((2 * 24) + 1, "there are so many parameters");
+    }
+
+    [Fact]
+    public void FaultBelowASharedService_IsToldOnceForEachHandler()
+    {
+        ServiceCollection services = new();
+        Type handler = AddLayers(services, 24, typeof(Indirect));
+        services.AddScoped<Needs<Indirect>>();
+        using ServiceProvider provider = services.BuildServiceProvider();
+        DependencyCheck check = new(services, provider.GetRequiredService<IServiceProviderIsService>());
+
+        string fault = check.FaultsOf(handler).Should().ContainSingle().Which;
+
+        fault.Should().Contain($"{typeof(Indirect)} needs {typeof(IMissing)}");
+        check.FaultsOf(typeof(Needs<Indirect>)).Should().Equal(fault);
+        check.FaultsOf(handler).Should().Equal(fault);
+    }
+
+    [Fact]
+    public void CircleBelowASharedService_IsToldForEachHandler()
+    {
+        ServiceCollection services = new();
+        services.AddScoped<Circle>().AddScoped<OtherHalf>().AddScoped<Needs<Circle>>().AddScoped<Needs<OtherHalf>>();
+        DependencyCheck check = new(services, new KnowsAll());
+
+        check.FaultsOf(typeof(Needs<Circle>)).Should().ContainSingle().Which.Should().Contain("needs itself");
+        check.FaultsOf(typeof(Needs<OtherHalf>)).Should().ContainSingle().Which.Should().Contain("needs itself");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void SharedService_KeptByASingletonOnly_IsAFaultThereOnly(bool singletonFirst)
+    {
+        ServiceCollection services = new();
+        services.AddSingleton<Needs<Needs<NeedsNothing>>>().AddScoped<Both<Needs<NeedsNothing>>>().AddTransient<Needs<NeedsNothing>>();
+        services.AddScoped<NeedsNothing>();
+        DependencyCheck check = new(services, new KnowsAll());
+        Type[] handlers = [typeof(Needs<Needs<NeedsNothing>>), typeof(Both<Needs<NeedsNothing>>)];
+        if (!singletonFirst)
+            Array.Reverse(handlers);
+
+        Dictionary<Type, int> faults = handlers.ToDictionary(h => h, h => check.FaultsOf(h).Length);
+
+        faults[typeof(Needs<Needs<NeedsNothing>>)].Should().Be(1);
+        faults[typeof(Both<Needs<NeedsNothing>>)].Should().Be(0);
+    }
+
+    /// <summary>Registers classes of which each needs the one below twice.</summary>
+    private static Type AddLayers(ServiceCollection services, int count, Type lowest)
+    {
+        services.AddScoped(lowest);
+        for (int i = 0; i < count; i++)
+            services.AddScoped(lowest = typeof(Both<>).MakeGenericType(lowest));
+        return lowest;
+    }
+
     private interface IMissing;
 
     private interface IGeneric<T>;
@@ -102,13 +170,21 @@ public sealed class DependencyCheckTests
 
     private sealed class KnowsAll : IServiceProviderIsService
     {
-        public bool IsService(Type serviceType) => true;
+        public int Asked { get; private set; }
+
+        public bool IsService(Type serviceType)
+        {
+            Asked++;
+            return true;
+        }
     }
 
     private sealed class NeedsNothing;
 
 #pragma warning disable CS9113, IDE0060 // What a constructor asks for is all that counts here.
     private sealed class Needs<T>(T needed);
+
+    private sealed class Both<T>(T one, T other);
 
     private sealed class Generic<T>(IEnumerable<T> all) : IGeneric<T>;
 
