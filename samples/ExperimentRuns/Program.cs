@@ -20,8 +20,8 @@ builder.Logging.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLe
 builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
 builder.Services.AddSingleton(settings).AddSingleton(TimeProvider.System).AddSingleton<Laboratory>().AddSingleton<Session>();
 
-// Runs keep their history, so that who comes late sees all of it; logs and results are stored before they are broadcast.
-EventBusBuilder bus = builder.Services.AddEventBus(options => options.KeepHistory(Topics.AllRuns, depth: 10_000));
+// Logs and results are stored before they are broadcast.
+EventBusBuilder bus = builder.Services.AddEventBus(Topics.KeepRuns);
 if (settings.ConnectionString is null)
 {
     bus.AddWriteBehind<RunData, JsonLinesStore>();

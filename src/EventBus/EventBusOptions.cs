@@ -26,12 +26,24 @@ public class EventBusOptions
     /// <param name="depth">The number of events kept for each topic, 1 to 1,048,576.</param>
     /// <param name="maxTopics">The number of topics kept, 1 to 1,048,576; above it the least recently used topic's history goes.</param>
     /// <param name="maxAge">The age at which an event is forgotten; null: none.</param>
+    /// <param name="latestOnly">
+    /// Types of events of which a topic keeps only the newest, beside the <paramref name="depth"/> others; null: none. See
+    /// <see cref="HistoryRule.LatestOnly"/>.
+    /// </param>
     /// <returns>These options, for chaining.</returns>
     /// <remarks>The arguments are validated with the other options, when the bus is created.</remarks>
-    public EventBusOptions KeepHistory(string pattern, int depth = 500, int maxTopics = 200, TimeSpan? maxAge = null)
+    public EventBusOptions KeepHistory(
+        string pattern, int depth = 500, int maxTopics = 200, TimeSpan? maxAge = null, IReadOnlyCollection<Type>? latestOnly = null)
     {
         ArgumentNullException.ThrowIfNull(pattern);
-        History.Add(new HistoryRule { Pattern = pattern, Depth = depth, MaxTopics = maxTopics, MaxAge = maxAge });
+        History.Add(new HistoryRule
+        {
+            Pattern = pattern,
+            Depth = depth,
+            MaxTopics = maxTopics,
+            MaxAge = maxAge,
+            LatestOnly = [.. latestOnly ?? []],
+        });
         return this;
     }
 

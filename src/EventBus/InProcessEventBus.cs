@@ -51,7 +51,7 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
         Activity = new ActivityMonitor();
         BusTelemetry telemetry = new(meterFactory);
         EventClock clock = new(TimeProvider);
-        _history = new HistoryStore(options.History, clock.UtcMicroseconds);
+        _history = new HistoryStore(options.History, clock.UtcMicroseconds, TimeProvider);
         RouteTable routes = new(_history);
         _registry = new TopicRegistry(options.MaxSubscriptions, routes);
         _router = new EventRouter(_registry, routes, _history, clock, telemetry, TimeProvider, logger);
@@ -204,7 +204,7 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
             loop.Stop();
         foreach (SubscriberChannel channel in _registry.Close())
             channel.End(ChannelEnd.Completed);
-        _history.Clear();
+        _history.Dispose();
         _watcher.Telemetry.Dispose();
     }
 

@@ -324,11 +324,11 @@ internal abstract class SubscriberChannel
         fanOut.Wakes = ReadWait.Join(_readers.TakeAll(), fanOut.Wakes);
     }
 
-    /// <summary>The replay is there. The channel may have ended before it came.</summary>
+    /// <summary>The replay is there. False if nobody waits for it any more, because the subscriber left before it came.</summary>
     protected bool LockedEndStart()
     {
-        _awaitsReplay = false;
-        return LockedTryFinish();
+        (bool awaited, _awaitsReplay) = (_awaitsReplay, false);
+        return awaited;
     }
 
     /// <summary>Counts losses and says whether they begin an episode. Those of the bus's own events are only counted.</summary>

@@ -52,9 +52,9 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         using (ChannelGate.Enter())
         {
             Debug.Assert(_replay is null && _lastRead == 0, "replay comes first");
-            if (replay.Remaining > 0)
+            if (LockedEndStart() && replay.Remaining > 0)
                 _replay = replay;
-            finished = LockedEndStart();
+            finished = LockedTryFinish();
         }
 
         if (finished)

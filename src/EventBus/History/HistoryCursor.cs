@@ -11,26 +11,27 @@ internal sealed class HistoryCursor<TEvent> : ReplayCursor<TEvent>
     where TEvent : notnull
 {
     /// <summary>The topics that have events left, the one with the oldest first.</summary>
-    private readonly PriorityQueue<TopicCursor, long> _topics = new();
+    private readonly PriorityQueue<HistoryCut, long> _topics = new();
     private int _remaining;
 
     public HistoryCursor(ReplayPlan plan)
     {
-        long after = plan.Replay.Kind == ReplayKind.After ? plan.Replay.Value : 0;
+        long after = plan.Replay.Kind switch
+        {
+            ReplayKind.After => plan.Replay.Value,
+            ReplayKind.Last => BeforeLast(plan.Cuts, plan.Replay.Value),
+            _ => 0,
+        };
         foreach (HistoryCut cut in plan.Cuts)
         {
-            int count = Count(cut, after);
+            if (!cut.SkipThrough(after))
+                continue;
+            int count = cut.CountOf<TEvent>();
             if (count == 0)
                 continue;
             _remaining += count;
-            TopicCursor topic = new(count == cut.Count ? cut : Filter(cut, after, count));
-            _topics.Enqueue(topic, topic.Current.Sequence);
-        }
-
-        if (plan.Replay.Kind == ReplayKind.Last)
-        {
-            while (_remaining > plan.Replay.Value)
-                Read(out _);
+            HistoryCut wanted = count == cut.Count ? cut : cut.Only<TEvent>(count);
+            _topics.Enqueue(wanted, wanted.Current.Sequence);
         }
     }
 
@@ -40,7 +41,7 @@ internal sealed class HistoryCursor<TEvent> : ReplayCursor<TEvent>
 
     public override void Read(out Slot<TEvent> slot)
     {
-        TopicCursor topic = _topics.Peek();
+        HistoryCut topic = _topics.Peek();
         slot = ToSlot(topic.Current);
         _remaining--;
         if (topic.MoveNext())
@@ -49,30 +50,25 @@ internal sealed class HistoryCursor<TEvent> : ReplayCursor<TEvent>
             _topics.Dequeue();
     }
 
-    private static bool IsWanted(in HistoryEntry entry, long after) => entry.Event is TEvent && entry.Sequence > after;
-
-    private static int Count(in HistoryCut cut, long after)
+    /// <summary>The position after which the last so many events of the type are. Looks at no event that is older than those.</summary>
+    private static long BeforeLast(List<HistoryCut> cuts, long count)
     {
-        int count = 0;
-        TopicCursor topic = new(cut with { Segments = [.. cut.Segments] });
-        do
-            count += IsWanted(topic.Current, after) ? 1 : 0;
-        while (topic.MoveNext());
-        return count;
-    }
-
-    private static HistoryCut Filter(in HistoryCut cut, long after, int count)
-    {
-        HistorySegment wanted = new(count);
-        TopicCursor topic = new(cut);
-        int index = 0;
-        do
+        if (count == 0)
+            return long.MaxValue;
+        PriorityQueue<HistoryCut.Position, long> newest = new(
+            cuts.Select(c => (new HistoryCut.Position(c, isAtOldest: false), -c.Newest.Sequence)));
+        while (newest.TryPeek(out HistoryCut.Position position, out _))
         {
-            if (IsWanted(topic.Current, after))
-                wanted.Entries[index++] = topic.Current;
+            HistoryEntry entry = position.Current;
+            if (entry.Event is TEvent && --count == 0)
+                return entry.Sequence - 1;
+            if (position.TryToOlder())
+                newest.DequeueEnqueue(position, -position.Current.Sequence);
+            else
+                newest.Dequeue();
         }
-        while (topic.MoveNext());
-        return new HistoryCut([wanted], Start: 0, count);
+
+        return 0;
     }
 
     private static Slot<TEvent> ToSlot(in HistoryEntry entry) => new()
@@ -82,27 +78,4 @@ internal sealed class HistoryCursor<TEvent> : ReplayCursor<TEvent>
         Sequence = entry.Sequence,
         PublishedAtTicks = entry.PublishedAtTicks,
     };
-
-    /// <summary>Reads one cut, which has at least one entry, and lets go of each segment when it is through with it.</summary>
-    private sealed class TopicCursor(HistoryCut cut)
-    {
-        private int _segment;
-        private int _index = cut.Start;
-        private int _left = cut.Count;
-
-        public ref readonly HistoryEntry Current => ref cut.Segments[_segment]!.Entries[_index];
-
-        public bool MoveNext()
-        {
-            if (--_left == 0)
-                return false;
-            if (++_index == cut.Segments[_segment]!.Entries.Length)
-            {
-                cut.Segments[_segment++] = null;
-                _index = 0;
-            }
-
-            return true;
-        }
-    }
 }

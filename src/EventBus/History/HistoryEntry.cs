@@ -8,19 +8,31 @@ namespace EventBus.History;
 internal readonly record struct HistoryEntry(object Event, EventOrigin Origin, long Sequence, long PublishedAtTicks);
 
 /// <summary>A piece of a topic's history. Entries are written once, in order, unless the piece is used again.</summary>
-internal sealed class HistorySegment(int length)
+internal sealed class HistorySegment
 {
-    public HistoryEntry[] Entries { get; } = new HistoryEntry[length];
+    public HistorySegment(int length)
+    {
+        Allocation.Begin();
+        Entries = new HistoryEntry[length];
+    }
+
+    public HistoryEntry[] Entries { get; }
 
     /// <summary>Whether a cut refers to it: then nothing in it is cleared, and it is not used again. Guarded by the history's lock.</summary>
     public bool IsShared { get; set; }
 }
 
-/// <summary>
-/// A topic's history at one moment. It refers to the segments instead of copying their entries; those it refers to do not
-/// change any more, so it can be read without a lock.
-/// </summary>
-/// <param name="Segments">The segments, oldest first.</param>
-/// <param name="Start">Where the oldest entry stands in the first.</param>
-/// <param name="Count">How many entries there are.</param>
-internal readonly record struct HistoryCut(HistorySegment?[] Segments, int Start, int Count);
+/// <summary>Called before history takes memory for an event, so that a test can have it fail there.</summary>
+internal static class Allocation
+{
+    /// <summary>What a test has happen instead on its own thread.</summary>
+    [ThreadStatic]
+    private static Action? _begin;
+
+    public static Action? OnBegin
+    {
+        set => _begin = value;
+    }
+
+    public static void Begin() => _begin?.Invoke();
+}

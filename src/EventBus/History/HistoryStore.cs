@@ -7,49 +7,70 @@ namespace EventBus.History;
 /// </summary>
 /// <remarks>
 /// <see cref="Gate"/> guards everything. It is the one lock that makes the total order: a publish holds it while it takes its number,
-/// is recorded and is handed to every channel; a new subscription while it takes its replay and joins. So every event is either in
+/// is recorded and is handed to every channel; a new subscription while it begins its replay and joins. So every event is either in
 /// the replay or handed over live, and every channel gets its numbers growing. It is the outermost lock: registry and
-/// channels are locked inside it, never the other way round.
+/// channels are locked inside it, never the other way round. Nobody holds it for longer than a publish may be held up: what concerns
+/// many topics is done in many short holds.
 /// </remarks>
-internal sealed class HistoryStore
+internal sealed class HistoryStore : IDisposable
 {
-    private readonly RuleHistory[] _rules;
-    private readonly long _firstSequence;
-    private long _lastSequence;
+    private readonly SequenceSource _sequences;
 
-    public HistoryStore(IEnumerable<HistoryRule> rules, long startMicroseconds)
+    /// <summary>What forgets the events of each rule that grow too old; null: none do.</summary>
+    private readonly HistorySweep?[] _sweeps;
+
+    public HistoryStore(IEnumerable<HistoryRule> rules, long startMicroseconds, TimeProvider timeProvider)
     {
-        _rules = [.. rules.Select(r => new RuleHistory(r))];
-
-        // 0 stands for no sequence.
-        _firstSequence = Math.Max(1, startMicroseconds);
-        _lastSequence = _firstSequence - 1;
+        Rules = [.. rules.Select(r => new RuleHistory(r, Pending))];
+        _sequences = new SequenceSource(startMicroseconds);
+        _sweeps = [.. Rules.Select(r => r.MaxAgeTicks > 0 ? new HistorySweep(r, Gate, timeProvider) : null)];
     }
 
     public Lock Gate { get; } = new();
 
+    public RuleHistory[] Rules { get; }
+
+    public PendingCuts Pending { get; } = new();
+
     /// <summary>The index of the first rule that matches a topic; below 0 if none does. Needs no lock: rules do not change.</summary>
-    public int RuleOf(string topic) => Array.FindIndex(_rules, r => r.Pattern.Matches(topic));
+    public int RuleOf(string topic) => Array.FindIndex(Rules, r => r.Pattern.Matches(topic));
+
+    /// <summary>A topic that is kept, and its rule. Under <see cref="Gate"/>.</summary>
+    public (RuleHistory Rule, TopicHistory Topic)? Find(string topic) =>
+        RuleOf(topic) is >= 0 and int index && Rules[index].Find(topic) is { } known ? (Rules[index], known) : null;
 
     /// <summary>Records an event and gives it its number. Under <see cref="Gate"/>.</summary>
     /// <returns>False if the topic has been completed.</returns>
+    /// <remarks>
+    /// An event for which there is no memory has its number all the same, and is one that history had and lost: it is handed over live,
+    /// and a replay that should have it says that it is truncated.
+    /// </remarks>
     public bool TryAppend(int rule, object @event, EventOrigin origin, long nowTicks, out long sequence)
     {
-        TopicHistory topic = _rules[rule].Use(origin.Topic);
-        if (topic.IsCompleted)
+        RuleHistory history = Rules[rule];
+        sequence = 0;
+        try
         {
-            sequence = 0;
-            return false;
+            TopicHistory topic = history.Use(origin.Topic);
+            if (topic.IsCompleted)
+                return false;
+            sequence = _sequences.Next();
+            history.Append(topic, new HistoryEntry(@event, origin, sequence, nowTicks));
+        }
+        catch (OutOfMemoryException)
+        {
+            sequence = sequence == 0 ? _sequences.Next() : sequence;
+            history.Lose(origin.Topic, sequence);
         }
 
-        sequence = ++_lastSequence;
-        topic.Append(new HistoryEntry(@event, origin, sequence, nowTicks));
-        _rules[rule].Expire(topic, nowTicks);
         return true;
     }
 
+    /// <summary>Sees to it that what was recorded is forgotten in time. With no lock held: a timer may be the user's.</summary>
+    public void WatchAge(int rule) => _sweeps[rule]?.Watch();
+
     /// <summary>Whether a topic's stream has ended. Under <see cref="Gate"/>.</summary>
-    public bool IsCompleted(int rule, string topic) => _rules[rule].Find(topic) is { IsCompleted: true };
+    public bool IsCompleted(int rule, string topic) => Rules[rule].Find(topic) is { IsCompleted: true };
 
     /// <summary>Remembers that a topic's stream has ended. Under <see cref="Gate"/>.</summary>
     /// <param name="rule">The topic's rule.</param>
@@ -59,7 +80,7 @@ internal sealed class HistoryStore
     /// <returns>False if there is nothing to end, or it has ended.</returns>
     public bool TryComplete(int rule, string topic, bool hasSubscribers, long nowTicks)
     {
-        RuleHistory history = _rules[rule];
+        RuleHistory history = Rules[rule];
         TopicHistory? known = history.Find(topic);
         if (known is { IsCompleted: true })
             return false;
@@ -72,67 +93,40 @@ internal sealed class HistoryStore
     }
 
     /// <summary>Drops what is known of a topic. Under <see cref="Gate"/>.</summary>
-    public bool Forget(int rule, string topic) => _rules[rule].Forget(topic);
+    public bool Forget(int rule, string topic) => Rules[rule].Forget(topic);
 
-    /// <summary>What the histories of a pattern's topics hold, without using them. Under <see cref="Gate"/>.</summary>
-    public ReplayPlan Look(TopicPattern pattern, long nowTicks)
+    /// <summary>Begins a cut of all topics that some patterns match, as they are now. Under <see cref="Gate"/>.</summary>
+    /// <param name="replay">What is wanted of them.</param>
+    /// <param name="patterns">Which topics.</param>
+    /// <param name="isUse">Whether it is use of the topics, as opposed to a look at them.</param>
+    /// <param name="nowTicks">The time; what is too old by then is left out.</param>
+    /// <returns>The cut, to be finished without the lock, and disposed.</returns>
+    public PendingCut BeginCut(Replay replay, TopicPattern[] patterns, bool isUse, long nowTicks)
     {
-        List<HistoryCut> cuts = [];
-        foreach ((RuleHistory rule, TopicHistory topic) in Matching([pattern]))
-        {
-            rule.Expire(topic, nowTicks);
-            if (topic.Count > 0)
-                cuts.Add(topic.Cut());
-        }
-
-        return new ReplayPlan(cuts, Replay.All, IsTruncated: false);
-    }
-
-    /// <summary>What a new subscription is handed, as cuts of all topics it listens to. Under <see cref="Gate"/>.</summary>
-    public ReplayPlan Plan(Replay replay, TopicPattern[] patterns, long nowTicks)
-    {
-        bool isIssued = replay.Value >= _firstSequence && replay.Value <= _lastSequence;
-        bool truncated = replay.Kind == ReplayKind.After && !isIssued;
-        List<HistoryCut> cuts = [];
-        foreach ((RuleHistory rule, TopicHistory topic) in Matching(patterns))
-        {
-            rule.Touch(topic);
-            rule.Expire(topic, nowTicks);
-            truncated |= replay.Kind == ReplayKind.After && replay.Value < topic.LostThrough;
-            if (topic.Count > 0 && (!isIssued || replay.Kind != ReplayKind.After || topic.LastSequence > replay.Value))
-                cuts.Add(topic.Cut());
-        }
-
-        if (replay.Kind == ReplayKind.After)
-        {
-            foreach (TopicPattern pattern in patterns)
-            {
-                // A topic that is kept knows what it lost; one that is gone may have been any the pattern matches.
-                if (!pattern.IsExact)
-                    truncated |= Array.Exists(_rules, r => replay.Value < r.LostThrough && pattern.Overlaps(r.Pattern));
-                else if (RuleOf(pattern.ToString()) is >= 0 and int index && _rules[index].Find(pattern.ToString()) is null)
-                    truncated |= replay.Value < _rules[index].LostThrough;
-            }
-        }
+        if (replay.Kind != ReplayKind.After)
+            return new PendingCut(this, replay, patterns, isUse, isTruncated: false, nowTicks);
 
         // A position this bus did not issue replays all there is.
-        Replay effective = replay.Kind == ReplayKind.After && !isIssued ? Replay.All : replay;
-        return new ReplayPlan(cuts, effective, truncated);
+        return _sequences.IsIssued(replay.Value)
+            ? new PendingCut(this, replay, patterns, isUse, HasForgotten(replay.Value, patterns), nowTicks)
+            : new PendingCut(this, Replay.All, patterns, isUse, isTruncated: true, nowTicks);
     }
 
-    /// <summary>How much is held, without the bus's own topics. Under <see cref="Gate"/>.</summary>
+    /// <summary>How much is held, without the bus's own topics and what is too old by now. Takes the lock.</summary>
     public (int Topics, long Events) Measure(long nowTicks)
     {
         (int topics, long events) = (0, 0);
-        foreach (RuleHistory rule in _rules)
+        foreach (RuleHistory rule in Rules)
         {
-            foreach (TopicHistory topic in rule.Topics)
+            bool hasMore = true;
+            while (hasMore)
             {
-                rule.Expire(topic, nowTicks);
-                if (TopicRules.IsOwn(topic.Topic))
-                    continue;
-                topics++;
-                events += topic.Count;
+                lock (Gate)
+                {
+                    hasMore = rule.ExpireSome(nowTicks);
+                    topics += hasMore ? 0 : rule.Topics;
+                    events += hasMore ? 0 : rule.Events;
+                }
             }
         }
 
@@ -140,36 +134,32 @@ internal sealed class HistoryStore
     }
 
     /// <summary>Drops everything.</summary>
-    public void Clear()
+    public void Dispose()
     {
         lock (Gate)
-            Array.ForEach(_rules, r => r.Clear());
+            Array.ForEach(Rules, r => r.Clear());
+        Array.ForEach(_sweeps, s => s?.Dispose());
     }
 
-    private List<(RuleHistory Rule, TopicHistory Topic)> Matching(TopicPattern[] patterns)
+    /// <summary>Whether topics that were forgotten, as a whole, may have had events after a position.</summary>
+    private bool HasForgotten(long position, TopicPattern[] patterns)
     {
-        List<(RuleHistory, TopicHistory)> matching = [];
-        if (Array.TrueForAll(patterns, p => p.IsExact))
+        foreach (TopicPattern pattern in patterns)
         {
-            foreach (TopicPattern pattern in patterns)
+            // A topic that is kept knows what it lost; one that is gone may have been any the pattern matches.
+            if (!pattern.IsExact)
             {
-                if (RuleOf(pattern.ToString()) is >= 0 and int index && _rules[index].Find(pattern.ToString()) is { } topic)
-                    matching.Add((_rules[index], topic));
+                if (Array.Exists(Rules, r => position < r.LostThrough && pattern.Overlaps(r.Pattern)))
+                    return true;
             }
-
-            return matching;
-        }
-
-        foreach (RuleHistory rule in _rules)
-        {
-            foreach (TopicHistory topic in rule.Topics)
+            else if (RuleOf(pattern.ToString()) is >= 0 and int index && Rules[index].Find(pattern.ToString()) is null
+                && position < Rules[index].LostThrough)
             {
-                if (Array.Exists(patterns, p => p.Matches(topic.Topic)))
-                    matching.Add((rule, topic));
+                return true;
             }
         }
 
-        return matching;
+        return false;
     }
 }
 

@@ -9,6 +9,25 @@ internal static class ConfigurationShape
     private const string History = nameof(EventBusOptions.History);
     private const string Subscription = nameof(EventBusOptions.Subscription);
 
+    /// <summary>Refuses what names types, before it is bound: the binding only says that it does not know it.</summary>
+    /// <remarks>A type that nothing but a text names may have been trimmed away.</remarks>
+    /// <exception cref="InvalidOperationException">The configuration names types; the message names its path.</exception>
+    public static void ThrowIfTypes(IConfiguration configuration)
+    {
+        foreach (IConfigurationSection rule in configuration.GetSection(History).GetChildren())
+        {
+            IConfigurationSection types = rule.GetSection(nameof(HistoryRule.LatestOnly));
+            if (!string.IsNullOrEmpty(types.Value) || types.GetChildren().Any())
+            {
+                throw new InvalidOperationException(
+                    $"The configuration at '{types.Path}' names types, which only code can. Set {nameof(HistoryRule.LatestOnly)} of the rule " +
+                    "in a further AddEventBus(options => …), which sees the rules that are configured.");
+            }
+        }
+    }
+
+    /// <summary>Binds what is left to bind, and refuses what would be passed over.</summary>
+
     /// <summary>Binds what is left to bind of a bus's options, and refuses what would be passed over.</summary>
     /// <exception cref="InvalidOperationException">The configuration has a value that is no option; the message names its path.</exception>
     public static void Complete(EventBusOptions options, IConfiguration configuration)

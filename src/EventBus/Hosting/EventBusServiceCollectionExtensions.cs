@@ -144,6 +144,7 @@ public static class EventBusServiceCollectionExtensions
 
         // A misspelled option would otherwise be a default that nobody asked for.
         builder.Services.AddOptions<EventBusOptions>(builder.Name)
+            .Configure(_ => ConfigurationShape.ThrowIfTypes(configuration))
             .Bind(configured.OfTheBus, o => o.ErrorOnUnknownConfiguration = true)
             .Configure(options => ConfigurationShape.Complete(options, configuration));
         return builder;

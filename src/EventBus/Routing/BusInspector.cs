@@ -33,18 +33,15 @@ internal sealed class BusInspector
 
     public EventBusStatistics GetStatistics()
     {
-        (int topics, long events) history;
-        long now = _clock.UtcTicks;
-        lock (_history.Gate)
-            history = _history.Measure(now);
+        (int topics, long events) = _history.Measure(_clock.UtcTicks);
         return _registry.Statistics() with
         {
             Published = _router.Published,
             Unmatched = _router.Unmatched,
             HandlerFailures = _watcher.HandlerFailures,
             RefusedAfterCompletion = _router.Refused,
-            HistoryTopics = history.topics,
-            HistoryEvents = history.events,
+            HistoryTopics = topics,
+            HistoryEvents = events,
         };
     }
 

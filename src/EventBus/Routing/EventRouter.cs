@@ -174,6 +174,10 @@ internal sealed class EventRouter
                 Interlocked.Increment(ref _refused);
                 return;
             }
+            else
+            {
+                _history.WatchAge(route.HistoryRule);
+            }
 
             if (!origin.IsOwn)
             {
@@ -189,7 +193,7 @@ internal sealed class EventRouter
         }
     }
 
-    /// <summary>Counts a publish that matched nobody; nothing is left to be settled.</summary>
+    /// <summary>Counts a publish that matched nobody.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void CountUnmatched<TEvent>(string topic)
     {

@@ -32,27 +32,34 @@ internal sealed class TopicStreams
 
         // Under the gate: an event is either in the replay or comes live, and a topic either has ended or is yet to end.
         // The clock is asked before: it may be the user's.
-        ReplayPlan? plan = null;
+        PendingCut? cut = null;
         bool isCompleted;
         long now = _clock.UtcTicks;
         if (replay.Kind != ReplayKind.None)
             channel.AwaitReplay();
-        lock (_history.Gate)
+        try
         {
-            isCompleted = rule >= 0 && _history.IsCompleted(rule, onlyTopic!);
-            if (isCompleted)
-                _registry.JoinEnded(channel);
-            else
-                _registry.Join(channel);
-            if (replay.Kind != ReplayKind.None)
-                plan = _history.Plan(replay, channel.Profile.Patterns, now);
-        }
+            lock (_history.Gate)
+            {
+                isCompleted = rule >= 0 && _history.IsCompleted(rule, onlyTopic!);
+                if (isCompleted)
+                    _registry.JoinEnded(channel);
+                else
+                    _registry.Join(channel);
+                if (replay.Kind != ReplayKind.None)
+                    cut = _history.BeginCut(replay, channel.Profile.Patterns, isUse: true, now);
+            }
 
-        // Nobody can read before the subscription is handed out, so the replay is worked out without a lock.
-        if (plan is { } taken)
+            // Nobody can read before the subscription is handed out, so the replay is worked out without a lock.
+            if (cut?.Finish() is { } plan)
+            {
+                channel.Attach(new HistoryCursor<TEvent>(plan));
+                channel.ReplayTruncated = plan.IsTruncated;
+            }
+        }
+        finally
         {
-            channel.Attach(new HistoryCursor<TEvent>(taken));
-            channel.ReplayTruncated = taken.IsTruncated;
+            cut?.Dispose();
         }
 
         if (isCompleted)
@@ -101,10 +108,11 @@ internal sealed class TopicStreams
         where TEvent : notnull
     {
         long now = _clock.UtcTicks;
-        ReplayPlan plan;
+        PendingCut cut;
         lock (_history.Gate)
-            plan = _history.Look(pattern, now);
-        HistoryCursor<TEvent> cursor = new(plan);
+            cut = _history.BeginCut(Replay.All, [pattern], isUse: false, now);
+        using PendingCut begun = cut;
+        HistoryCursor<TEvent> cursor = new(begun.Finish());
         Envelope<TEvent>[] history = new Envelope<TEvent>[cursor.Remaining];
         for (int i = 0; i < history.Length; i++)
         {

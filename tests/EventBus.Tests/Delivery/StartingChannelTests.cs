@@ -48,15 +48,25 @@ public sealed class StartingChannelTests : IDisposable
         _channel.Completion.IsCompleted.Should().BeTrue();
     }
 
+    [Fact]
+    public void Left_BeforeTheReplayComes_KeepsNothingOfIt()
+    {
+        _channel.End(ChannelEnd.Left);
+
+        _channel.Attach(ReplayOf(1, 2));
+
+        _channel.Count.Should().Be(0);
+    }
+
     private static HistoryCursor<int> ReplayOf(params int[] events)
     {
-        HistoryStore history = new([new HistoryRule { Pattern = "t" }], 1);
+        HistoryStore history = new([new HistoryRule { Pattern = "t" }], 1, TimeProvider.System);
         EventOrigin origin = new("t");
         lock (history.Gate)
         {
             foreach (int e in events)
                 history.TryAppend(0, e, origin, 0, out _).Should().BeTrue();
-            return new HistoryCursor<int>(history.Plan(Replay.All, [TopicPattern.Parse("t")], 0));
+            return new HistoryCursor<int>(history.BeginCut(Replay.All, [TopicPattern.Parse("t")], isUse: true, 0).Finish());
         }
     }
 }

@@ -107,6 +107,65 @@ public sealed class HistoryMemoryTests
         slow.Count.Should().Be(0);
     }
 
+    [Theory]
+    [InlineData("a", true)]
+    [InlineData("a", false)]
+    [InlineData("#", true)]
+    [InlineData("#", false)]
+    public void PushedOut_AfterAReplayHadSharedIt_IsLetGoOf(string pattern, bool isRead)
+    {
+        using InProcessEventBus bus = new(new EventBusOptions().KeepHistory("a", depth: 100));
+        WeakReference[] published = PublishNew(bus, "a", 100);
+        using Subscription<object> replayed = bus.Subscribe<object>(pattern, new() { Replay = Replay.All, Capacity = 1 });
+        if (isRead)
+            Drain(replayed, 100);
+        else
+            replayed.Dispose();
+
+        PublishNew(bus, "a", 5);
+        Memory.Collect();
+
+        published[..5].Should().OnlyContain(w => !w.IsAlive, "no segment that was shared keeps what history has let go of");
+        published[5..].Should().OnlyContain(w => w.IsAlive);
+    }
+
+    [Fact]
+    public void FilteredReplay_HalfRead_LetsGoOfWhatWasRead()
+    {
+        using InProcessEventBus bus = new(new EventBusOptions().KeepHistory("a", depth: 100));
+        WeakReference[] published = PublishNew(bus, "a", 99);
+        bus.Publish("a", "another type");
+        using Subscription<Exact> half = bus.Subscribe<Exact>("a", new() { Replay = Replay.All });
+        bus.Forget("a");
+
+        ReadSome(half, 50);
+        Memory.Collect();
+
+        published[..50].Should().OnlyContain(w => !w.IsAlive);
+        published[50..].Should().OnlyContain(w => w.IsAlive, "they are still to be read");
+    }
+
+    [Fact]
+    public void Publish_OfALatestOnlyType_AllocatesNothing()
+    {
+        using InProcessEventBus bus = new(new EventBusOptions().KeepHistory("a", latestOnly: [typeof(string), typeof(Exact)]));
+        Exact progress = new();
+        bus.Publish("a", progress);
+
+        Memory.AllocatedBy(() =>
+        {
+            for (int i = 0; i < 10_000; i++)
+                bus.Publish("a", progress);
+        }).Should().Be(0);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void ReadSome(Subscription<Exact> subscription, int count)
+    {
+        for (int i = 0; i < count; i++)
+            subscription.Reader.TryRead(out _).Should().BeTrue();
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Drain(Subscription<object> subscription, int expected) => subscription.ReadQueued().Should().HaveCount(expected);
 
@@ -136,7 +195,7 @@ public sealed class HistoryMemoryTests
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static WeakReference PublishNew(InProcessEventBus bus, string topic)
     {
-        object @event = new();
+        Exact @event = new();
         bus.Publish(topic, @event);
         return new WeakReference(@event);
     }
@@ -149,4 +208,6 @@ public sealed class HistoryMemoryTests
             published[i] = PublishNew(bus, topic);
         return published;
     }
+
+    private sealed class Exact;
 }

@@ -39,9 +39,8 @@ internal sealed class HistoryModel(IReadOnlyList<HistoryRule> rules, long firstS
             sequence = ++_lastSequence;
             ModelEvent kept = new(topic, @event, sequence, now);
             _everything.Add((kept, rule));
-            history.Events.Add(kept);
-            if (history.Events.Count > rule.Depth)
-                history.Events.RemoveAt(0);
+            foreach (ModelEvent replaced in history.Add(kept))
+                _everything.RemoveAll(e => e.Event == replaced);
         }
 
         List<ModelSubscription> matching = Subscriptions.FindAll(s => s.IsOpen && s.Listens(topic) && s.Wants(@event));
@@ -99,7 +98,7 @@ internal sealed class HistoryModel(IReadOnlyList<HistoryRule> rules, long firstS
         foreach (ModelTopic topic in _byUse)
         {
             if (topic.Rule.MaxAge is { } age)
-                topic.Events.RemoveAll(e => now - e.PublishedAt >= age);
+                topic.Forget(e => now - e.PublishedAt >= age);
         }
     }
 
@@ -137,13 +136,37 @@ internal sealed class HistoryModel(IReadOnlyList<HistoryRule> rules, long firstS
 
     private sealed class ModelTopic(string name, HistoryRule rule)
     {
+        private readonly List<ModelEvent> _last = [];
+        private readonly Dictionary<Type, ModelEvent> _newest = [];
+
         public string Name => name;
 
         public HistoryRule Rule => rule;
 
-        public List<ModelEvent> Events { get; } = [];
+        /// <summary>All that is kept.</summary>
+        public List<ModelEvent> Events => [.. _last.Concat(_newest.Values).Distinct().OrderBy(e => e.Sequence)];
 
         public bool IsCompleted { get; set; }
+
+        /// <returns>Those that newer ones of their types replaced.</returns>
+        public IEnumerable<ModelEvent> Add(ModelEvent @event)
+        {
+            List<ModelEvent> before = [.. _newest.Values];
+            foreach (Type type in rule.LatestOnly.Where(t => t.IsInstanceOfType(@event.Event)))
+                _newest[type] = @event;
+            if (!_newest.ContainsValue(@event))
+                _last.Add(@event);
+            if (_last.Count > rule.Depth)
+                _last.RemoveAt(0);
+            return before.Except(_newest.Values);
+        }
+
+        public void Forget(Predicate<ModelEvent> isForgotten)
+        {
+            _last.RemoveAll(isForgotten);
+            foreach (Type type in _newest.Keys.Where(t => isForgotten(_newest[t])))
+                _newest.Remove(type);
+        }
     }
 }
 

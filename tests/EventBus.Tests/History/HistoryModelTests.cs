@@ -11,6 +11,10 @@ public sealed class HistoryModelTests
 {
     private static readonly string[] Topics = ["run:1", "run:2", "run:3", "run:4", "run:1:sub", "log", "free", "free:1"];
     private static readonly string[] Patterns = [.. Topics, "run:*", "run:#", "#", "*", "free:#", "#:1"];
+    private static readonly Type[][] LatestOnly =
+    [
+        [], [typeof(RunEvent.Progress)], [typeof(RunEvent.DetailedProgress), typeof(RunEvent.Progress)], [typeof(RunEvent.Note)], [typeof(RunEvent)],
+    ];
     private static readonly int[] Capacities = [1, 2, 5, 1_000];
 
     [Fact]
@@ -21,7 +25,7 @@ public sealed class HistoryModelTests
         private readonly Script _script;
         private readonly FakeTimeProvider _clock = new();
         private readonly EventBusOptions _options;
-        private readonly HistoryModel _model;
+        private HistoryModel _model = null!;
         private readonly List<(Subscription Subscription, Func<Seen?> Read, ModelSubscription Model)> _subscriptions = [];
         private readonly List<string> _log = [];
         private int _number;
@@ -30,16 +34,24 @@ public sealed class HistoryModelTests
         {
             _script = script;
             _options = new EventBusOptions()
-                .KeepHistory("run:2", depth: 1 + script.Next(6))
-                .KeepHistory("run:#", depth: 1 + script.Next(12), maxTopics: 1 + script.Next(3))
-                .KeepHistory("log", depth: 3, maxAge: TimeSpan.FromSeconds(10));
-            long start = (_clock.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
-            _model = new HistoryModel([.. _options.History], start);
+                .KeepHistory("run:2", depth: 1 + script.Next(6), maxAge: script.Next(2) == 0 ? null : TimeSpan.FromSeconds(1 + script.Next(30)))
+                .KeepHistory(
+                    "run:#",
+                    depth: 1 + script.Next(12),
+                    maxTopics: 1 + script.Next(3),
+                    maxAge: script.Next(2) == 0 ? null : TimeSpan.FromSeconds(1 + script.Next(30)),
+                    latestOnly: script.Pick(LatestOnly))
+                .KeepHistory("log", depth: 3, maxAge: TimeSpan.FromSeconds(10), latestOnly: script.Pick(LatestOnly));
         }
 
         public void Play()
         {
             using InProcessEventBus bus = new(_options, timeProvider: _clock);
+
+            // Where its numbers begin depends on what other buses of the process have issued.
+            bus.Publish<RunEvent>("log", new RunEvent.Line(0));
+            _model = new HistoryModel([.. _options.History], bus.LastSequence("log"));
+            _model.Publish("log", new RunEvent.Line(0), _clock.GetUtcNow());
             try
             {
                 while (!_script.IsAtEnd)
@@ -59,7 +71,13 @@ public sealed class HistoryModelTests
             {
                 case < 7:
                     string topic = _script.Pick(Topics);
-                    RunEvent @event = _script.Next(2) == 0 ? new RunEvent.Line(++_number) : new RunEvent.Note(++_number);
+                    RunEvent @event = _script.Next(5) switch
+                    {
+                        0 or 1 => new RunEvent.Line(++_number),
+                        2 => new RunEvent.Note(++_number),
+                        3 => new RunEvent.Progress(++_number),
+                        _ => new RunEvent.DetailedProgress(++_number),
+                    };
                     _log.Add($"publish {@event} to {topic}");
                     bus.Publish(topic, @event).Should().Be(_model.Publish(topic, @event, now));
                     break;

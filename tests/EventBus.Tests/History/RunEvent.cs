@@ -6,6 +6,11 @@ internal abstract record RunEvent(int Number)
     public sealed record Line(int Number) : RunEvent(Number);
 
     public sealed record Note(int Number) : RunEvent(Number);
+
+    /// <summary>How far a run is: only the last one counts.</summary>
+    public record Progress(int Number) : RunEvent(Number);
+
+    public sealed record DetailedProgress(int Number) : Progress(Number);
 }
 
 /// <summary>What tests of history do all the time.</summary>

@@ -10,7 +10,8 @@ public sealed class SequenceTests
     [Fact]
     public void Sequences_GrowOverAllTopicsAndRules_FromTheStartTimeInMicroseconds()
     {
-        FakeTimeProvider clock = new();
+        // A time of its own: what other buses of the process have issued would be above the start.
+        FakeTimeProvider clock = new(new DateTimeOffset(2200, 1, 1, 0, 0, 0, TimeSpan.Zero));
         using InProcessEventBus bus = new(Options, timeProvider: clock);
         using Subscription<int> all = bus.Subscribe<int>("#");
         foreach (string topic in new List<string> { "a:1", "b", "free", "a:2", "b", "a:3" })
@@ -43,6 +44,50 @@ public sealed class SequenceTests
         pattern.ReplayTruncated.Should().BeTrue();
         pattern.ReadEvents().Should().Equal(4, 5);
         bus.LastSequence("b").Should().BeGreaterThan(seen);
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(5_000)]
+    public void After_PositionOfAnEarlierBusWithTheSameStartTime_ReplaysAllAndSaysSo(int issued)
+    {
+        FakeTimeProvider clock = new();
+        EventBusOptions deep = new EventBusOptions().KeepHistory("b", depth: 100_000);
+        using InProcessEventBus madeBefore = new(deep, timeProvider: clock);
+        long seen;
+        using (InProcessEventBus first = new(deep, timeProvider: clock))
+        {
+            first.PublishNumbers("b", 1, issued);
+            seen = first.LastSequence("b") - 1;
+        }
+
+        using InProcessEventBus madeAfter = new(deep, timeProvider: clock);
+        foreach (InProcessEventBus bus in (InProcessEventBus[])[madeBefore, madeAfter])
+        {
+            bus.PublishNumbers("b", 1, issued * 2);
+            using Subscription<int> resumed = bus.SubscribeWith("b", Replay.After(seen));
+            resumed.ReplayTruncated.Should().BeTrue();
+            resumed.ReadEvents().Should().HaveCount(issued * 2);
+        }
+    }
+
+    [Fact]
+    public void Sequences_OfBusesThatRunSideBySide_AreNeverTheSame()
+    {
+        FakeTimeProvider clock = new();
+        InProcessEventBus[] buses = [new(Options, timeProvider: clock), new(Options, timeProvider: clock), new(Options)];
+        Subscription<int>[] heard = [.. buses.Select(b => b.Subscribe<int>("b", new() { Capacity = 20_000 }))];
+        for (int i = 0; i < 20_000; i++)
+            buses[i % 1_000 == 0 ? 2 : i % 2].Publish("b", i);
+
+        long[][] sequences = [.. heard.Select(h => h.ReadQueued().Select(e => e.Sequence).ToArray())];
+
+        sequences.SelectMany(s => s).Should().OnlyHaveUniqueItems();
+        sequences.Should().AllSatisfy(s => s.Should().BeInAscendingOrder());
+        sequences[0].Should().NotBeEquivalentTo(Enumerable.Range(0, sequences[0].Length).Select(i => sequences[0][0] + i), "they took turns");
+        buses[0].SubscribeWith("b", Replay.After(sequences[0][^2])).ReplayTruncated.Should().BeFalse("it issued that itself");
+        buses[0].SubscribeWith("b", Replay.After(sequences[1][^2])).ReplayTruncated.Should().BeTrue("the other did, between two of its own");
+        Array.ForEach(buses, b => b.Dispose());
     }
 
     [Theory]

@@ -47,7 +47,7 @@ public sealed class ConfigurationTests
         // A new option must be looked at: the generated binding passes over types it does not know.
         typeof(EventBusOptions).GetProperties().Should().HaveCount(4);
         typeof(SubscriptionOptions).GetProperties().Should().HaveCount(5);
-        typeof(HistoryRule).GetProperties().Should().HaveCount(4);
+        typeof(HistoryRule).GetProperties().Should().HaveCount(5, "LatestOnly cannot be configured, which the tests below show");
     }
 
     [Fact]
@@ -106,11 +106,27 @@ public sealed class ConfigurationTests
     [InlineData("Subscription", "large", "EventBus:Subscription")]
     [InlineData("History", "run:*", "EventBus:History")]
     [InlineData("History:0", "run:*", "EventBus:History:0")]
+    [InlineData("History:0:LatestOnly", "System.String", "EventBus:History:0:LatestOnly")]
+    [InlineData("History:1:LatestOnly:0", "System.String", "EventBus:History:1:LatestOnly")]
     public void WrongKeyOrValue_IsNamedInTheMessage(string key, string value, string named)
     {
         Action bind = () => Bind((key, value));
 
         bind.Should().Throw<InvalidOperationException>().Which.ToString().Should().Contain(named);
+    }
+
+    [Fact]
+    public void LatestOnly_OfAConfiguredRule_IsSetInCode()
+    {
+        ServiceCollection services = new();
+        services.AddEventBus(Configuration(("History:0:Pattern", "run:*"), ("History:0:Depth", "5")));
+        services.AddEventBus(o => o.History.Single(r => r.Pattern == "run:*").LatestOnly = [typeof(string)]);
+        using ServiceProvider provider = services.BuildServiceProvider();
+
+        HistoryRule rule = provider.GetRequiredService<IOptions<EventBusOptions>>().Value.History.Single();
+
+        rule.LatestOnly.Should().Equal(typeof(string));
+        rule.Depth.Should().Be(5);
     }
 
     private static EventBusOptions Bind(params (string Key, string Value)[] values)

@@ -38,6 +38,37 @@ public sealed class HistoryOptionsTests
         Creating(new EventBusOptions().KeepHistory("a").KeepHistory("b", maxTopics: maxTopics)).Should().Throw<ArgumentException>()
             .WithMessage($"*History?1?.MaxTopics is {maxTopics}*1 to 1048576*");
 
+    [Fact]
+    public void LatestOnly_IsEmptyUnlessTypesAreGiven()
+    {
+        new HistoryRule().LatestOnly.Should().BeEmpty();
+        new EventBusOptions().KeepHistory("a").History[0].LatestOnly.Should().BeEmpty();
+        new EventBusOptions().KeepHistory("a", latestOnly: [typeof(int), typeof(string)]).History[0].LatestOnly.Should()
+            .Equal(typeof(int), typeof(string));
+    }
+
+    [Theory]
+    [InlineData(null, "LatestOnly?1? is null")]
+    [InlineData(typeof(string), "LatestOnly?1? is System.String*once")]
+    [InlineData(typeof(List<>), "LatestOnly?1? is System.Collections.Generic.List*open generic")]
+    public void LatestOnly_TypeThatCannotBe_NamesTheOptionAndTheType(Type? type, string expected)
+    {
+        EventBusOptions options = new EventBusOptions().KeepHistory("a", latestOnly: [typeof(string), type!]);
+
+        Creating(options).Should().Throw<ArgumentException>().WithMessage($"*History?0?.{expected}*");
+    }
+
+    [Fact]
+    public void LatestOnly_NullOrATypeParameter_NamesTheOption()
+    {
+        EventBusOptions options = new EventBusOptions().KeepHistory("a");
+        options.History[0].LatestOnly = [typeof(List<>).GetGenericArguments()[0]];
+        Creating(options).Should().Throw<ArgumentException>().WithMessage("*History?0?.LatestOnly?0? is T*open generic*");
+
+        options.History[0].LatestOnly = null!;
+        Creating(options).Should().Throw<ArgumentException>().WithMessage("*History?0?.LatestOnly is null*");
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(-5)]

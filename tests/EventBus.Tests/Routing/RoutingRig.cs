@@ -15,7 +15,7 @@ internal sealed class RoutingRig : IDisposable
 
     public RoutingRig(params HistoryRule[] rules)
     {
-        HistoryStore history = new(rules, 1);
+        HistoryStore history = new(rules, 1, TimeProvider.System);
         Table = new RouteTable(history, NewArray);
         Registry = new TopicRegistry(1000, Table);
         Router = new EventRouter(

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using EventBus.Testing;
 using Samples.Experiments;
+using ExperimentTopics = Samples.Experiments.Topics;
 
 namespace EventBus.Tests.Samples;
 
@@ -90,6 +91,28 @@ public sealed class ExperimentRunsTests : IDisposable
         result.ExitCode.Should().Be(2);
         result.Errors.Should().ContainSingle().Which.Should().Contain(File);
         (await System.IO.File.ReadAllTextAsync(File)).Should().Be("Dear diary");
+    }
+
+    [Fact]
+    public async Task LateViewer_OfARunThatReportedTenThousandTimes_SeesItsStartLogsResultsAndTheLastProgress()
+    {
+        EventBusOptions options = new();
+        ExperimentTopics.KeepRuns(options);
+        using InProcessEventBus bus = new(options);
+        await using JsonLinesStore store = new(new Settings(null, File, IsUntilStopped: false));
+        await store.OpenAsync(CancellationToken.None);
+        await using WriteBehindPublisher<RunData> data = new(bus, store);
+        Laboratory laboratory = new(bus, data, TimeProvider.System);
+        Run run = laboratory.CreateRun(laboratory.CreateInstance("a talkative one", new SweepParameters([1], Replicates: 10_000, Seed: 1)).Id);
+        await laboratory.ExecuteAsync(run, CancellationToken.None);
+
+        RunViewer late = new(bus, run);
+        await late.WatchAsync().Soon();
+
+        // Logs and results come a moment after they were handed in; the last of them may come after the last progress or before.
+        late.Events.Select(e => e.Name).Where(n => n != "run_progress").Should()
+            .Equal("run_created", "run_started", "run_logs", "run_results", "run_result", "run_log", "run_completed");
+        late.Events.OfType<RunProgress>().Should().ContainSingle().Which.Current.Should().Be(10_000);
     }
 
     [Fact]

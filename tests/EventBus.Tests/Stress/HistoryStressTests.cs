@@ -181,6 +181,53 @@ public sealed class HistoryStressTests
         bus.GetHistory<int>("#").Select(e => e.Event).SequenceEqual(seen).Should().BeTrue();
     }
 
+    /// <summary>
+    /// Invariant: a pattern's replay of many topics, which takes many holds of the lock while publishers push events and whole topics out,
+    /// and the live events behind it are each topic's events without a gap, once, in the order of their sequences.
+    /// </summary>
+    [Fact]
+    public async Task Patterns_OverManyTopicsWhileEventsAndTopicsArePushedOut_HaveNoGap()
+    {
+        const int topics = 400;
+        using InProcessEventBus bus = new(new EventBusOptions().KeepHistory("run:#", depth: 3, maxTopics: topics * 3 / 4, latestOnly: [typeof(string)]));
+        using CancellationTokenSource done = new();
+        int[] next = new int[topics];
+        Task[] publishers = [.. Enumerable.Range(0, 2).Select(p => RunLong(() =>
+        {
+            Random random = new(p);
+            while (!done.IsCancellationRequested)
+            {
+                int topic = (random.Next(topics / 2) * 2) + p;
+                bus.Publish($"run:{topic}", next[topic]++);
+                if (random.Next(10) == 0)
+                    bus.Publish($"run:{topic}", "progress");
+            }
+        }))];
+        List<string> wrong = [];
+
+        await RunLong(() =>
+        {
+            for (int round = 0; round < 300; round++)
+            {
+                Replay replay = round % 3 == 0 ? Replay.Last(500) : Replay.All;
+                using Subscription<int> late = bus.Subscribe<int>("run:*", new() { Replay = replay, Capacity = 1_000_000 });
+                long sequence = 0;
+                Dictionary<string, int> last = [];
+                for (int left = 3_000; left > 0 && late.Reader.TryRead(out Envelope<int> envelope); left--)
+                {
+                    if (envelope.Sequence <= sequence || (last.TryGetValue(envelope.Topic, out int before) && envelope.Event != before + 1))
+                        wrong.Add($"round {round}: {envelope.Topic} has {envelope.Event} after {last.GetValueOrDefault(envelope.Topic)}");
+                    sequence = envelope.Sequence;
+                    last[envelope.Topic] = envelope.Event;
+                }
+            }
+        }).WaitAsync(TimeSpan.FromMinutes(5));
+        await done.CancelAsync();
+        await Task.WhenAll(publishers).Soon();
+
+        wrong.Should().BeEmpty();
+    }
+
     /// <summary>Invariant: every publish is either matched and read before the end, or refused and seen by nobody.</summary>
     [Fact]
     public async Task Complete_AgainstConcurrentPublishing_DeliversNothingAfterTheEnd()
