@@ -133,6 +133,17 @@ internal sealed class FaultyContext(Faults faults) : SynchronizationContext
     }
 }
 
+/// <summary>A filter that throws before or after the handler.</summary>
+internal sealed class FaultyFilter(Faults faults) : IHandlerFilter
+{
+    public async ValueTask InvokeAsync(HandlerContext context, Func<CancellationToken, ValueTask> next, CancellationToken cancellationToken)
+    {
+        faults.Strike();
+        await next(cancellationToken);
+        faults.Strike();
+    }
+}
+
 /// <summary>A store that throws before or after it has stored, and skips what it has, as stores should.</summary>
 internal sealed class FaultyStore<TEvent>(Faults faults) : IEventStore<TEvent>
     where TEvent : notnull
