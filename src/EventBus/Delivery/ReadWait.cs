@@ -6,9 +6,9 @@ namespace EventBus.Delivery;
 /// <summary>One reader waiting for an event or the end. Reused by its channel unless it waits with a token.</summary>
 /// <remarks>
 /// Whoever takes it out of the channel's queue, under the channel's lock, is the one that completes it, after the lock: so it is
-/// completed exactly once. <see cref="Next"/> belongs to the channel's lock before that and to the completer after it.
+/// completed exactly once. Its place in the list belongs to the channel's lock before that and to the completer after it.
 /// </remarks>
-internal sealed class ReadWait : IValueTaskSource<bool>
+internal sealed class ReadWait : QueuedWait<ReadWait>, IValueTaskSource<bool>
 {
     private readonly SubscriberChannel _channel;
     private readonly bool _reusable;
@@ -26,14 +26,6 @@ internal sealed class ReadWait : IValueTaskSource<bool>
         _reusable = reusable;
         _source = new ContainedSource<bool>(channel.Owner.Logger);
     }
-
-    /// <summary>Neighbours in the channel's queue; the next one also in the list of those taken out of it.</summary>
-    public ReadWait? Previous { get; set; }
-
-    public ReadWait? Next { get; set; }
-
-    /// <summary>Whether it is in the channel's queue; belongs to the channel's lock.</summary>
-    public bool IsWaiting { get; set; }
 
     /// <summary>The wait as the reader sees it.</summary>
     public ValueTask<bool> Task => new(this, _source.Version);

@@ -17,7 +17,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
     private ReplayCursor<TEvent>? _replay;
 
     /// <summary>Publishers waiting for room; only under <see cref="OverflowPolicy.Wait"/>.</summary>
-    private WriteWaitQueue _writers;
+    private WaitQueue<WriteWait> _writers;
 
     /// <summary>The ordinal of the event that was read last: the gap to the next one is what was missed between them.</summary>
     private long _lastRead;
@@ -176,9 +176,8 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         Loss loss;
         using (ChannelGate.Enter())
         {
-            if (!wait.IsWaiting)
+            if (!_writers.TryRemove(wait))
                 return;
-            _writers.Remove(wait);
             if (why == WaitEnd.TimedOut)
                 _isStalled = true;
             loss = LockedLose(wait.Stamp.Origin, wait.Stamp.Origin.IsOwn);
@@ -190,15 +189,10 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
 
     protected override WriteWait? LockedEndWaits(ChannelEnd end, ref Loss? loss)
     {
-        WriteWait? first = _writers.First;
+        WriteWait? first = _writers.TakeAll();
         int count = 0;
         for (WriteWait? wait = first; wait is not null; wait = wait.Next)
-        {
-            wait.IsWaiting = false;
             count++;
-        }
-
-        _writers = default;
         if (first is null)
             return null;
 
@@ -376,7 +370,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
             return null;
         }
 
-        _writers.Remove(wait);
+        _writers.TryRemove(wait);
         return wait;
     }
 }

@@ -2,7 +2,7 @@ namespace EventBus.Delivery;
 
 /// <summary>One event that waits for room in one full subscription.</summary>
 /// <remarks>All but the constructor's arguments belong to the channel's lock.</remarks>
-internal abstract class WriteWait
+internal abstract class WriteWait : QueuedWait<WriteWait>
 {
     protected WriteWait(PendingPublish publish, TimeSpan timeout)
     {
@@ -13,14 +13,6 @@ internal abstract class WriteWait
     public PendingPublish Publish { get; }
 
     public TimeSpan Timeout { get; }
-
-    /// <summary>Neighbours in the channel's queue.</summary>
-    public WriteWait? Previous { get; set; }
-
-    public WriteWait? Next { get; set; }
-
-    /// <summary>Whether it is still in the queue.</summary>
-    public bool IsWaiting { get; set; }
 
     /// <summary>Loses the event, unless the wait has ended already.</summary>
     public abstract void GiveUp(WaitEnd why);
@@ -67,37 +59,4 @@ internal enum WaitEnd
 
     /// <summary>The subscriber left: the event is discarded.</summary>
     Discarded,
-}
-
-/// <summary>A queue of waits, first come, first served, that any of them can leave in O(1). Guarded by the channel's lock.</summary>
-internal struct WriteWaitQueue
-{
-    private WriteWait? _last;
-
-    public WriteWait? First { get; private set; }
-
-    public void Append(WriteWait wait)
-    {
-        wait.IsWaiting = true;
-        wait.Previous = _last;
-        if (_last is null)
-            First = wait;
-        else
-            _last.Next = wait;
-        _last = wait;
-    }
-
-    public void Remove(WriteWait wait)
-    {
-        wait.IsWaiting = false;
-        if (wait.Previous is null)
-            First = wait.Next;
-        else
-            wait.Previous.Next = wait.Next;
-        if (wait.Next is null)
-            _last = wait.Previous;
-        else
-            wait.Next.Previous = wait.Previous;
-        wait.Previous = wait.Next = null;
-    }
 }
