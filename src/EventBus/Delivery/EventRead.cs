@@ -9,7 +9,8 @@ namespace EventBus.Delivery;
 /// nothing unless it is with a token.
 /// </summary>
 /// <remarks>
-/// One read at a time, as with every <see cref="ValueTask"/>: so nothing needs a lock. What is set before a wait is read by the thread that ends
+/// One read at a time, as with every <see cref="ValueTask"/>, so nothing needs a lock; <see cref="_isReading"/> refuses a second one, and a result
+/// that is taken twice or too early, before it can harm the read that is under way. What is set before a wait is read by the thread that ends
 /// it. Not an async method: what awaits one goes on in whatever context it captured, on a thread that has no one to tell if that throws.
 /// </remarks>
 internal abstract class EventRead<TEvent, TResult> : IValueTaskSource<TResult>
@@ -25,6 +26,9 @@ internal abstract class EventRead<TEvent, TResult> : IValueTaskSource<TResult>
     /// <summary>Whether <see cref="_readable"/> is a wait that is not looked at yet.</summary>
     private bool _isWaiting;
 
+    /// <summary>Whether there is a read whose result was not taken yet; interlocked.</summary>
+    private bool _isReading;
+
     protected EventRead(Subscription<TEvent> subscription, SubscriberChannel<TEvent> channel)
     {
         _subscription = subscription;
@@ -32,12 +36,20 @@ internal abstract class EventRead<TEvent, TResult> : IValueTaskSource<TResult>
         _source = new ContainedSource<TResult>(channel.Owner.Logger, completedOnPool: true);
     }
 
+    /// <summary>Refuses a read beside one that waits, which it would take the event from.</summary>
+    protected void ThrowIfReading()
+    {
+        if (Volatile.Read(ref _isReading))
+            throw TwoAtOnce();
+    }
+
     protected bool TryRead(out Envelope<TEvent> envelope) => _channel.TryRead(out envelope);
 
     /// <summary>Waits for an event and takes it, after one was looked for in vain.</summary>
     protected ValueTask<TResult> WaitAsync(CancellationToken cancellationToken)
     {
-        _source.Reset();
+        if (Interlocked.Exchange(ref _isReading, true))
+            throw TwoAtOnce();
         _cancellationToken = cancellationToken;
         ValueTask<TResult> task = new(this, _source.Version);
         GoOn();
@@ -57,12 +69,19 @@ internal abstract class EventRead<TEvent, TResult> : IValueTaskSource<TResult>
 
     TResult IValueTaskSource<TResult>.GetResult(short token)
     {
+        if (_source.GetStatus(token) == ValueTaskSourceStatus.Pending)
+            throw new InvalidOperationException("The read has not ended yet: await it, rather than asking for its result.");
         try
         {
             return _source.GetResult(token);
         }
         finally
         {
+            // Neither the event nor the token is held on to until the next read.
+            _source.Reset();
+            _readable = default;
+            _cancellationToken = default;
+            Volatile.Write(ref _isReading, false);
             Done();
         }
     }
@@ -72,6 +91,9 @@ internal abstract class EventRead<TEvent, TResult> : IValueTaskSource<TResult>
     void IValueTaskSource<TResult>.OnCompleted(
         Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _source.OnCompleted(continuation, state, token, flags);
+
+    private static InvalidOperationException TwoAtOnce() => new(
+        "A read of this loop is under way already. Await each before the next; to read from several places, give each a loop of its own.");
 
     /// <summary>Waits, or ends the read; also what is called when a wait is over, on a thread of the pool.</summary>
     [SuppressMessage("Reliability", "CA2012", Justification = "The awaiter is consumed once, when the wait is over.")]

@@ -138,7 +138,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
                 return false;
             served = LockedUnhold(taken);
 
-            // Unlike a read this may fill an empty queue that the handler waits on.
+            // This may fill an empty queue that the handler waits on.
             if (served is not null)
                 reader = LockedTakeReaders();
             _isStalled = false;
@@ -167,6 +167,15 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
             reader = LockedTakeReaders();
         }
 
+        ReadWait.CompleteAll(reader, readable: true);
+    }
+
+    /// <summary>A reader that may have been told of an event leaves without taking it: another one is told.</summary>
+    public void PassOn()
+    {
+        ReadWait? reader;
+        using (ChannelGate.Enter())
+            reader = LockedReadable > 0 ? LockedTakeReaders() : null;
         ReadWait.CompleteAll(reader, readable: true);
     }
 
@@ -219,6 +228,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         bool hold, out Envelope<TEvent> envelope, [NotNullWhen(true)] out EventOrigin? origin, out bool isReplayed)
     {
         WriteWait? served = null;
+        ReadWait? reader = null;
         bool finished;
         using (ChannelGate.Enter())
         {
@@ -256,6 +266,10 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
                 return false;
             }
 
+            // This reader was told of the event it took: of the one that came after it another has to be.
+            if (served is not null)
+                reader = LockedTakeReaders();
+
             // Reading replay does not make room, but it shows that the subscriber is alive.
             _isStalled = false;
             if (!hold)
@@ -268,6 +282,7 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         }
 
         served?.Publish.WaitEnded(WaitEnd.Delivered);
+        ReadWait.CompleteAll(reader, readable: true);
         if (!hold)
             AfterTaking(envelope.PublishedAtTicks, finished);
         return true;

@@ -33,6 +33,8 @@ internal sealed class SubscriptionEnumerator<TEvent> : EventRead<TEvent, bool>, 
 
     public ValueTask<bool> MoveNextAsync()
     {
+        ThrowIfReading();
+
         // Without this a loop that always finds something to read would never see its token.
         if (_cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<bool>(_cancellationToken);

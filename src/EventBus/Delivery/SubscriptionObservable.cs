@@ -86,7 +86,8 @@ internal sealed class SubscriptionObservable<TEvent> : IObservable<Envelope<TEve
         }
         catch (OperationCanceledException) when (detached.IsCancellationRequested)
         {
-            // The last observer left.
+            // The last observer left, perhaps when the pump had been told of an event.
+            _channel.PassOn();
         }
         catch (Exception exception)
         {

@@ -1,5 +1,4 @@
 using System.Threading.Channels;
-using EventBus.Delivery;
 
 namespace EventBus.Tests.Delivery;
 
@@ -28,6 +27,47 @@ public sealed class CompetingReadersTests : IAsyncDisposable
         takers.Select(t => t.IsCompleted).Should().Equal(true, true, false);
         _bus.Complete("t");
         takers.Should().OnlyContain(t => t.IsCompleted);
+    }
+
+    [Fact]
+    public async Task Read_ThatLetsAWaitingPublisherIn_WakesTheNextReader()
+    {
+        using Subscription<int> one = _bus.Subscribe<int>("one", new() { Capacity = 1 });
+        ValueTask<bool> first = Wait(one), second = Wait(one);
+        _bus.Publish("one", 1);
+        Task<PublishResult> publishing = _bus.PublishAsync("one", 2).AsTask();
+        (first.IsCompleted, second.IsCompleted, publishing.IsCompleted).Should().Be((true, false, false));
+
+        one.Reader.TryRead(out Envelope<int> read).Should().BeTrue();
+
+        read.Event.Should().Be(1);
+        (await publishing.Soon()).Should().Be(new PublishResult(1, 0));
+        second.IsCompleted.Should().BeTrue("an event is queued, and the first reader has had its own");
+        one.ReadEvents().Should().Equal(2);
+    }
+
+    [Fact]
+    public async Task Observer_LeavingWhenItsPumpWasTold_LeavesNoOtherReaderAsleep()
+    {
+        IObservable<Envelope<int>> observable = _subscription.AsObservable();
+        for (int i = 0; i < 2000; i++)
+        {
+            TaskCompletionSource<int> first = new(), second = new();
+            TaskCompletionSource<int>[] told = [first, second];
+            IDisposable attached = observable.Subscribe(new Observer(e => told[e % 2].TrySetResult(e)));
+            _bus.Publish("t", 0);
+            await first.Task.Soon();
+            await Task.Yield();
+            Task<Envelope<int>> read = _subscription.Reader.ReadAsync().AsTask();
+
+            _bus.Publish("t", 1);
+            attached.Dispose();
+
+            Task got = await Task.WhenAny(read, second.Task).Soon();
+            if (got == second.Task)
+                _bus.Publish("t", 2);
+            await read.Soon();
+        }
     }
 
     [Fact]
@@ -130,5 +170,21 @@ public sealed class CompetingReadersTests : IAsyncDisposable
         }
     }
 
-    private ValueTask<bool> Wait(bool takes) => ((SubscriberChannel)_subscription.Channel).WaitToReadAsync(_subscription, takes, CancellationToken.None);
+    private ValueTask<bool> Wait(bool takes) => Wait(_subscription, takes);
+
+    private static ValueTask<bool> Wait(Subscription<int> subscription, bool takes = true) =>
+        subscription.Channel.WaitToReadAsync(subscription, takes, CancellationToken.None);
+
+    private sealed class Observer(Action<int> next) : IObserver<Envelope<int>>
+    {
+        public void OnNext(Envelope<int> value) => next(value.Event);
+
+        public void OnCompleted()
+        {
+        }
+
+        public void OnError(Exception error)
+        {
+        }
+    }
 }
