@@ -40,7 +40,15 @@ builder.Services.AddHostedService<ClusterNode>();
 builder.Services.AddHostedService(services => services.GetRequiredService<AgentPool>());
 
 using IHost host = builder.Build();
-await host.StartAsync();
+try
+{
+    await host.StartAsync();
+}
+catch (OperationCanceledException) when (host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested)
+{
+    // Ctrl-C came before all had started: what has is stopped as ever.
+}
+
 await host.WaitForShutdownAsync();
 return Report.Print(host.Services) ? 0 : 1;
 

@@ -137,6 +137,7 @@ public sealed class FakeTimeProvider : TimeProvider
     /// <param name="count">How many; at least 1.</param>
     /// <param name="timeout">How long to wait for them, on the system's clock; null: 30 seconds.</param>
     /// <returns>A task that ends when they are.</returns>
+    /// <remarks>The bus's own count, too: there is one for each history rule with a <see cref="HistoryRule.MaxAge"/> that holds events.</remarks>
     /// <exception cref="TimeoutException">They were not in time; the message says when those that are scheduled are due.</exception>
     public async Task WhenTimersAsync(int count = 1, TimeSpan? timeout = null)
     {

@@ -3,6 +3,10 @@ using System.Runtime.CompilerServices;
 namespace EventBus;
 
 /// <summary>The calls of the bus with a typed topic instead of a string, and with a token but no options.</summary>
+/// <remarks>
+/// Those that take options come first where both would do, as a call of the bus itself does: <c>new() { … }</c> and <c>default</c> are
+/// options, and not a token.
+/// </remarks>
 public static class EventBusExtensions
 {
     /// <inheritdoc cref="IEventPublisher.Publish"/>
@@ -69,6 +73,7 @@ public static class EventBusExtensions
     /// <param name="cancellationToken">Ends the subscription when cancelled.</param>
     /// <param name="callerFile">The caller's file.</param>
     /// <param name="callerLine">The caller's line.</param>
+    [OverloadResolutionPriority(1)]
     public static Subscription<TEvent> Subscribe<TEvent>(
         this IEventBus bus,
         Topic<TEvent> topic,
@@ -126,6 +131,7 @@ public static class EventBusExtensions
     /// <param name="cancellationToken">Ends the subscription when cancelled.</param>
     /// <param name="callerFile">The caller's file.</param>
     /// <param name="callerLine">The caller's line.</param>
+    [OverloadResolutionPriority(1)]
     public static HandlerSubscription Handle<TEvent>(
         this IEventBus bus,
         Topic<TEvent> topic,
@@ -188,6 +194,7 @@ public static class EventBusExtensions
     /// <param name="cancellationToken">Ends the subscription when cancelled.</param>
     /// <param name="callerFile">The caller's file.</param>
     /// <param name="callerLine">The caller's line.</param>
+    [OverloadResolutionPriority(1)]
     public static HandlerSubscription HandleBatch<TEvent>(
         this IEventBus bus,
         Topic<TEvent> topic,

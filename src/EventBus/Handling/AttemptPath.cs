@@ -14,6 +14,9 @@ internal sealed class AttemptPath<TEvent>
     private readonly TimeSpan? _timeout;
     private readonly TimeProvider _timeProvider;
 
+    /// <summary>What filters know the handler by: the name it was given, or its type or method.</summary>
+    private readonly string _name;
+
     public AttemptPath(HandlerCall<TEvent> call, HandlerOptions options, TimeProvider timeProvider)
     {
         _call = call;
@@ -21,6 +24,7 @@ internal sealed class AttemptPath<TEvent>
         _filters = [.. options.Filters];
         _timeout = options.AttemptTimeout;
         _timeProvider = timeProvider;
+        _name = options.Name ?? call.Name;
     }
 
     /// <summary>Makes an attempt.</summary>
@@ -77,7 +81,7 @@ internal sealed class AttemptPath<TEvent>
         Taken<TEvent> first, Envelope<TEvent>[]? batch, int attempt, IServiceProvider? services, CancellationToken cancellationToken)
     {
         HandlerContext context = new(
-            _call.Name,
+            _name,
             first.Envelope.Topic,
             first.EventType,
             () => batch is null ? [first.Envelope.Event] : Array.ConvertAll(batch, e => (object)e.Event))

@@ -17,7 +17,7 @@ public sealed class HandlerContext
     /// <summary>The topic of the event, of the first one in a batch.</summary>
     public string Topic { get; }
 
-    /// <summary>The handler's type or method, as in logs and in <see cref="BusEvent.HandlerFailed.Handler"/>.</summary>
+    /// <summary>The handler's name, if it was given one (<see cref="SubscriptionOptions.Name"/>), or else its type or method, as in logs.</summary>
     public string Handler { get; }
 
     /// <summary>The runtime type of the event, of the first one in a batch.</summary>

@@ -19,6 +19,9 @@ internal sealed class HistoryStore : IDisposable
     /// <summary>What forgets the events of each rule that grow too old; null: none do.</summary>
     private readonly HistorySweep?[] _sweeps;
 
+    /// <summary>Whether nothing is kept any more.</summary>
+    private bool _isDisposed;
+
     public HistoryStore(IEnumerable<HistoryRule> rules, long startMicroseconds, TimeProvider timeProvider)
     {
         Rules = [.. rules.Select(r => new RuleHistory(r, Pending))];
@@ -43,12 +46,18 @@ internal sealed class HistoryStore : IDisposable
     /// <returns>False if the topic has been completed.</returns>
     /// <remarks>
     /// An event for which there is no memory has its number all the same, and is one that history had and lost: it is handed over live,
-    /// and a replay that should have it says that it is truncated.
+    /// and a replay that should have it says that it is truncated. So has one of a publish that the end of the bus overtook; it is not kept.
     /// </remarks>
     public bool TryAppend(int rule, object @event, EventOrigin origin, long nowTicks, out long sequence)
     {
         RuleHistory history = Rules[rule];
         sequence = 0;
+        if (_isDisposed)
+        {
+            sequence = _sequences.Next();
+            return true;
+        }
+
         try
         {
             TopicHistory topic = history.Use(origin.Topic);
@@ -82,7 +91,7 @@ internal sealed class HistoryStore : IDisposable
     {
         RuleHistory history = Rules[rule];
         TopicHistory? known = history.Find(topic);
-        if (known is { IsCompleted: true })
+        if (_isDisposed || known is { IsCompleted: true })
             return false;
         if (known is not null)
             history.Expire(known, nowTicks);
@@ -133,11 +142,15 @@ internal sealed class HistoryStore : IDisposable
         return (topics, events);
     }
 
-    /// <summary>Drops everything.</summary>
+    /// <summary>Drops everything, and keeps nothing from now on.</summary>
     public void Dispose()
     {
         lock (Gate)
+        {
+            _isDisposed = true;
             Array.ForEach(Rules, r => r.Clear());
+        }
+
         Array.ForEach(_sweeps, s => s?.Dispose());
     }
 

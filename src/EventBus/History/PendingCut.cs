@@ -166,8 +166,11 @@ internal sealed class PendingCut : IDisposable
     /// <summary>Takes a topic that was found to match, and may have been taken or forgotten since.</summary>
     private void TakeFrom(RuleHistory rule, TopicHistory topic)
     {
+        // What was forgotten is in this cut; one that was begun after that must not get it.
+        if (topic.Node.List is null)
+            return;
         _history.Pending.TakeBeforeChange(topic);
-        if (_isUse && topic.Node.List is not null)
+        if (_isUse)
             rule.Touch(topic);
     }
 

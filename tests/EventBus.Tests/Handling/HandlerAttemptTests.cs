@@ -95,7 +95,9 @@ public sealed class HandlerAttemptTests
         bus.Publish("topic", "a");
         for (int timeout = 1; timeout < 3; timeout++)
         {
+            int begun = timeout;
             await _clock.WhenTimersAsync();
+            await TurnedTo(() => attempts == begun);
             _clock.Advance(TimeSpan.FromSeconds(4.9));
             attempts.Should().Be(timeout);
             _clock.Advance(TimeSpan.FromSeconds(0.1));

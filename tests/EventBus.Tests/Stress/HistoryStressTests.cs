@@ -228,6 +228,37 @@ public sealed class HistoryStressTests
         wrong.Should().BeEmpty();
     }
 
+    /// <summary>Invariant: what was forgotten before a replay is taken is not in it, although replays that have it are still being taken.</summary>
+    [Fact]
+    public async Task Patterns_WhileOtherReplaysAreTaken_HaveNothingThatWasForgottenBefore()
+    {
+        using InProcessEventBus bus = new(new EventBusOptions().KeepHistory("run:#"));
+        for (int i = 0; i < 100; i++)
+            bus.Publish($"run:{i}", i);
+        using CancellationTokenSource done = new();
+        Task others = RunLong(() =>
+        {
+            while (!done.IsCancellationRequested)
+                bus.GetHistory<int>("run:*");
+        });
+        int wrong = 0;
+
+        await RunLong(() =>
+        {
+            for (int round = 0; round < 20_000; round++)
+            {
+                bus.Publish("run:short", -1);
+                Thread.SpinWait(round % 300);
+                bus.Forget("run:short");
+                wrong += bus.GetHistory<int>("run:*").Count(e => e.Event < 0);
+            }
+        }).WaitAsync(TimeSpan.FromMinutes(5));
+        await done.CancelAsync();
+        await others.Soon();
+
+        wrong.Should().Be(0);
+    }
+
     /// <summary>Invariant: every publish is either matched and read before the end, or refused and seen by nobody.</summary>
     [Fact]
     public async Task Complete_AgainstConcurrentPublishing_DeliversNothingAfterTheEnd()
