@@ -79,6 +79,11 @@ internal static partial class Log
         "Have it heed its cancellation token.")]
     public static partial void HandlerHangs(ILogger logger, string handler, string patterns, int eventCount);
 
+    [LoggerMessage(17, LogLevel.Warning,
+        "The handler {Handler} of {Patterns} ended, because the container that its attempts get their services and filters from is disposed. " +
+        "{Unhandled} event(s) were not handled. Dispose the subscription, or stop the host, before that.")]
+    public static partial void HandlerUnavailable(ILogger logger, string handler, string patterns, long unhandled);
+
     [LoggerMessage(20, LogLevel.Error,
         "The store of {EventType} failed on a batch of {EventCount} at attempt {Attempt}; it will be tried again. {Buffered} event(s) are " +
         "buffered. Further failures of this batch are logged ever more rarely.")]

@@ -44,17 +44,18 @@ internal sealed class HandlerFlow(HandlerLoop loop)
 
         _mark!.RunBy = loop;
         _allocated = GC.GetAllocatedBytesForCurrentThread();
+        _mayLiveOn = false;
     }
 
-    /// <summary>The call returned, on the thread it was begun on.</summary>
-    /// <param name="isOver">Whether it is over, or only waits.</param>
-    public void Returned(bool isOver) => _mayLiveOn = !isOver || GC.GetAllocatedBytesForCurrentThread() != _allocated;
+    /// <summary>The call, or a part of it, returned.</summary>
+    /// <param name="isOver">Whether it is over, or only waits, and so may go on on another thread.</param>
+    public void Returned(bool isOver) => _mayLiveOn |= !isOver;
 
-    /// <summary>The call is over.</summary>
+    /// <summary>The call is over; on the thread it was begun on, unless it has waited.</summary>
     public void End()
     {
         _mark?.RunBy = null;
-        if (_mayLiveOn)
+        if (_mayLiveOn || GC.GetAllocatedBytesForCurrentThread() != _allocated)
             (_mark, _context) = (null, null);
     }
 

@@ -50,7 +50,7 @@ internal abstract class HandlerLoop : IActivity
     public bool IsIdle => _channel.Count == 0 && Volatile.Read(ref _busy) == 0;
 
     /// <summary>How many events were discarded or given up; those it is working on are not sure to be handled.</summary>
-    private long Unhandled =>
+    protected long Unhandled =>
         Volatile.Read(ref _left) + _channel.Snapshot().Counts.Discarded + (Completion.IsCompleted ? 0 : InHand);
 
     /// <summary>How many events it is working on.</summary>
@@ -224,7 +224,9 @@ internal abstract class HandlerLoop : IActivity
     {
         using DrainLimit patience = new(Patience, Owner.TimeProvider, limit);
         await Completion.WaitAsync(patience.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (!Completion.IsCompleted)
+
+        // One that has nothing in hand is about to end, and was only left no time to.
+        if (!Completion.IsCompleted && InHand > 0)
             Log.HandlerHangs(Owner.Logger, Name, _channel.Profile.ToString(), InHand);
     }
 

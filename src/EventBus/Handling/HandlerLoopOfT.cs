@@ -88,88 +88,87 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
         }
     }
 
-    /// <summary>Makes one call, with all its attempts, in a flow of its own. Never throws.</summary>
+    /// <summary>Hands an event, or a batch, to the handler, in a flow of its own, until it succeeds or is given up. Never throws.</summary>
     /// <param name="flow">The flow of whoever makes calls one after the other.</param>
-    /// <param name="first">The event, or the first of the batch.</param>
-    /// <param name="batch">The batch; null for a single event.</param>
-    /// <param name="publishers">The spans that published the batch.</param>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    protected async ValueTask CallAsync(
-        HandlerFlow flow, Taken<TEvent> first, Envelope<TEvent>[]? batch = null, IEnumerable<ActivityLink>? publishers = null)
-    {
-        try
-        {
-            flow.Begin();
-            ValueTask call = HandleAsync(first, batch, publishers);
-            flow.Returned(call.IsCompleted);
-            await call.ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            // The handler's own exceptions do not get here; whatever else fails, as memory runs out, costs it these events and not its end.
-            AddLeft(batch?.Length ?? 1);
-            Log.EventNotHandled(Owner.Logger, exception, Name, Channel.Profile.ToString(), batch?.Length ?? 1);
-        }
-        finally
-        {
-            flow.End();
-        }
-    }
-
-    /// <summary>Hands an event, or a batch, to the handler until it succeeds or is given up.</summary>
     /// <param name="first">The event, or the first of the batch.</param>
     /// <param name="batch">The batch; null for a single event.</param>
     /// <param name="publishers">The spans that published the batch, as far as they were traced; for a single event it is found here.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask HandleAsync(Taken<TEvent> first, Envelope<TEvent>[]? batch = null, IEnumerable<ActivityLink>? publishers = null)
+    protected async ValueTask CallAsync(
+        HandlerFlow flow, Taken<TEvent> first, Envelope<TEvent>[]? batch = null, IEnumerable<ActivityLink>? publishers = null)
     {
         int count = batch?.Length ?? 1;
-        using Span span = BusTelemetry.StartProcess(Channel.Profile.Tags, publishers ?? LinksOf(first), batch?.Length);
-        for (int attempt = 1; ; attempt++)
+        try
         {
-            Exception? failure = null;
-            bool isMeasured = Owner.Telemetry.MeasuresProcessing;
-            long started = isMeasured ? Owner.TimeProvider.GetTimestamp() : 0;
-            try
+            flow.Begin();
+            using Span span = BusTelemetry.StartProcess(Channel.Profile.Tags, publishers ?? LinksOf(first), batch?.Length);
+            ExecutionContext? context = ExecutionContext.Capture();
+            for (int attempt = 1; ; attempt++)
             {
-                await _attempts.RunAsync(in first, batch, attempt, Stopping).ConfigureAwait(false);
-            }
-            catch (HandlerUnavailableException)
-            {
-                // Nor will it be available for the next event.
-                Stop();
-                AddLeft(count);
-                return;
-            }
-            catch (Exception exception) when (AttemptPath<TEvent>.IsStop(exception, Stopping))
-            {
-                AddLeft(count);
-                return;
-            }
-            catch (Exception exception)
-            {
-                failure = exception;
-            }
+                Exception? failure = null;
+                bool isMeasured = Owner.Telemetry.MeasuresProcessing;
+                long started = isMeasured ? Owner.TimeProvider.GetTimestamp() : 0;
+                try
+                {
+                    ValueTask running = _attempts.RunAsync(in first, batch, attempt, Stopping);
+                    flow.Returned(running.IsCompleted);
+                    await running.ConfigureAwait(false);
+                }
+                catch (HandlerUnavailableException)
+                {
+                    // Nor will it be available for the next event. Whoever stopped the handler before says what it left.
+                    bool isTold = Stopping.IsCancellationRequested;
+                    Stop();
+                    if (!isTold)
+                        Log.HandlerUnavailable(Owner.Logger, Name, Channel.Profile.ToString(), Unhandled);
+                    AddLeft(count);
+                    return;
+                }
+                catch (Exception exception) when (AttemptPath<TEvent>.IsStop(exception, Stopping))
+                {
+                    AddLeft(count);
+                    return;
+                }
+                catch (Exception exception)
+                {
+                    failure = exception;
+                }
 
-            if (isMeasured)
-                Owner.Telemetry.Processed(Channel.Profile.Tags, Owner.TimeProvider.GetElapsedTime(started), failure?.GetType().FullName);
-            if (failure is null)
-                return;
-            if (attempt == Options.MaxAttempts || !ShouldRetry(failure))
-            {
-                span.Fail(failure);
-                ReportFailure(first, batch, attempt, failure);
-                return;
-            }
+                if (isMeasured)
+                    Owner.Telemetry.Processed(Channel.Profile.Tags, Owner.TimeProvider.GetElapsedTime(started), failure?.GetType().FullName);
+                if (failure is null)
+                    return;
 
-            TimeSpan delay = DelayAfter(attempt);
-            LogFailure(first, count, attempt, failure, delay);
-            await PauseAsync(delay).ConfigureAwait(false);
-            if (Stopping.IsCancellationRequested)
-            {
-                AddLeft(count);
-                return;
+                // Without what the attempt left in the flow of execution: a handler that is no async method does not take it back itself.
+                if (context is not null)
+                    ExecutionContext.Restore(context);
+                if (attempt == Options.MaxAttempts || !ShouldRetry(failure))
+                {
+                    span.Fail(failure);
+                    ReportFailure(first, batch, attempt, failure);
+                    return;
+                }
+
+                TimeSpan delay = DelayAfter(attempt);
+                LogFailure(first, count, attempt, failure, delay);
+                flow.Returned(isOver: false);
+                await PauseAsync(delay).ConfigureAwait(false);
+                if (Stopping.IsCancellationRequested)
+                {
+                    AddLeft(count);
+                    return;
+                }
             }
+        }
+        catch (Exception exception)
+        {
+            // The handler's own exceptions do not get here; whatever else fails, as memory runs out, costs it these events and not its end.
+            AddLeft(count);
+            Log.EventNotHandled(Owner.Logger, exception, Name, Channel.Profile.ToString(), count);
+        }
+        finally
+        {
+            flow.End();
         }
     }
 

@@ -45,15 +45,13 @@ internal sealed class StoreCalls<TEvent> : IDisposable
     // A method of its own that is async: what the store leaves in the flow of execution ends with it.
     public async ValueTask<Exception?> TryAppendAsync(IReadOnlyList<BufferedEvent<TEvent>> events, CancellationToken cancellationToken)
     {
-        bool isWatched = false;
         try
         {
             (_events, _started, _startedInRealTime) = (events.Count, _timeProvider.GetTimestamp(), TimeProvider.System.GetTimestamp());
-            ValueTask appending = _store.AppendAsync(events, cancellationToken);
-            isWatched = !appending.IsCompleted;
-            if (isWatched)
-                Watch();
-            await appending.ConfigureAwait(false);
+
+            // Before the call: a store that blocks its caller hangs as well as one whose task does not end.
+            Watch();
+            await _store.AppendAsync(events, cancellationToken).ConfigureAwait(false);
             return null;
         }
         catch (Exception exception)
@@ -63,8 +61,7 @@ internal sealed class StoreCalls<TEvent> : IDisposable
         finally
         {
             _isRunning = false;
-            if (isWatched)
-                _watch.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _watch.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         }
     }
 

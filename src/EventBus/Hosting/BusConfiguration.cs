@@ -65,6 +65,8 @@ internal sealed record BusConfiguration(string? Bus, IConfiguration Configuratio
                     $"The configuration key '{option.Path}' is no option of {owner} that can be configured; these are {string.Join(", ", keys.Order(StringComparer.Ordinal))}.");
             }
         }
+
+        ConfigurationShape.ThrowIfSections(section);
     }
 
     private sealed class WithoutSections(IConfiguration configuration) : IConfiguration

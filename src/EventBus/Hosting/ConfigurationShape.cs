@@ -26,8 +26,6 @@ internal static class ConfigurationShape
         }
     }
 
-    /// <summary>Binds what is left to bind, and refuses what would be passed over.</summary>
-
     /// <summary>Binds what is left to bind of a bus's options, and refuses what would be passed over.</summary>
     /// <exception cref="InvalidOperationException">The configuration has a value that is no option; the message names its path.</exception>
     public static void Complete(EventBusOptions options, IConfiguration configuration)
@@ -35,7 +33,13 @@ internal static class ConfigurationShape
         ThrowIfText(configuration.GetSection(History), "a list of rules, each a section with a Pattern");
         ThrowIfText(configuration.GetSection(Subscription), "a section of options");
         foreach (IConfigurationSection rule in configuration.GetSection(History).GetChildren())
+        {
             ThrowIfText(rule, "a rule: a section with a Pattern");
+            ThrowIfSections(rule);
+        }
+
+        ThrowIfSections(configuration, History, Subscription);
+        ThrowIfSections(configuration.GetSection(Subscription));
         BindReplay(options.Subscription, configuration.GetSection(Subscription));
     }
 
@@ -54,6 +58,19 @@ internal static class ConfigurationShape
     {
         if (!string.IsNullOrEmpty(section.Value))
             throw new InvalidOperationException($"The configuration value \"{section.Value}\" at '{section.Path}' should be {expected}.");
+    }
+
+    /// <summary>Refuses a section where a value belongs.</summary>
+    /// <param name="options">The section of the options.</param>
+    /// <param name="sections">The options that are sections.</param>
+    /// <exception cref="InvalidOperationException">One of the options is a section; the message names its path.</exception>
+    public static void ThrowIfSections(IConfiguration options, params ReadOnlySpan<string> sections)
+    {
+        foreach (IConfigurationSection option in options.GetChildren())
+        {
+            if (option.GetChildren().Any() && !sections.Contains(option.Key, StringComparer.OrdinalIgnoreCase))
+                throw new InvalidOperationException($"The configuration at '{option.Path}' is a section, and should be the value of an option.");
+        }
     }
 
     private static Replay ParseReplay(IConfigurationSection section)

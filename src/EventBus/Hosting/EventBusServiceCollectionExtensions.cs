@@ -146,7 +146,7 @@ public static class EventBusServiceCollectionExtensions
         builder.Services.AddOptions<EventBusOptions>(builder.Name)
             .Configure(_ => ConfigurationShape.ThrowIfTypes(configuration))
             .Bind(configured.OfTheBus, o => o.ErrorOnUnknownConfiguration = true)
-            .Configure(options => ConfigurationShape.Complete(options, configuration));
+            .Configure(options => ConfigurationShape.Complete(options, configured.OfTheBus));
         return builder;
     }
 

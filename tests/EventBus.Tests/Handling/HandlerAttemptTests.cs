@@ -42,6 +42,29 @@ public sealed class HandlerAttemptTests
     }
 
     [Fact]
+    public async Task Attempt_DoesNotSeeWhatAnEarlierOneLeftInTheFlowOfExecution()
+    {
+        await using InProcessEventBus bus = new();
+        AsyncLocal<string?> local = new();
+        List<string?> seen = [];
+        bus.Handle<string>(
+            "topic",
+            (e, _) =>
+            {
+                seen.Add(local.Value);
+                local.Value = e.Event;
+                throw new InvalidOperationException("always");
+            },
+            new() { MaxAttempts = 2, RetryDelay = TimeSpan.Zero });
+
+        bus.Publish("topic", "a");
+        bus.Publish("topic", "b");
+        await bus.WhenIdleAsync();
+
+        seen.Should().Equal(null, null, null, null);
+    }
+
+    [Fact]
     public async Task ShouldRetry_SaysNo_GivesUpAtOnce()
     {
         await using InProcessEventBus bus = new();
@@ -95,9 +118,10 @@ public sealed class HandlerAttemptTests
         bus.Publish("topic", "a");
         for (int timeout = 1; timeout < 3; timeout++)
         {
-            int begun = timeout;
             await _clock.WhenTimersAsync();
-            await TurnedTo(() => attempts == begun);
+
+            // The attempt's time begins before the handler is called.
+            await TurnedTo(() => attempts == timeout);
             _clock.Advance(TimeSpan.FromSeconds(4.9));
             attempts.Should().Be(timeout);
             _clock.Advance(TimeSpan.FromSeconds(0.1));

@@ -29,6 +29,27 @@ public sealed class WriteBehindHangTests
     }
 
     [Fact]
+    public async Task Store_ThatBlocksItsCaller_IsLogged()
+    {
+        await using WriteBehindFixture fixture = new();
+        using ManualResetEventSlim gate = new();
+        fixture.Store.OnAppend = (_, _) =>
+        {
+            gate.Wait(CancellationToken.None);
+            return default;
+        };
+        fixture.Publish("a");
+        Task flushed = fixture.WriteBehind.FlushAsync().AsTask();
+        await fixture.Store.NextCallAsync();
+
+        fixture.Clock.Advance(Patience);
+
+        (await fixture.Log.NextAsync()).Id.Should().Be(26);
+        gate.Set();
+        await flushed.Soon();
+    }
+
+    [Fact]
     public async Task Store_ThatHangsAgain_IsLoggedAgain()
     {
         await using WriteBehindFixture fixture = new(o => o.MaxBatchSize = 1);
@@ -37,7 +58,7 @@ public sealed class WriteBehindHangTests
             TaskCompletionSource gate = fixture.Store.HoldUp();
             fixture.Publish("a");
             await fixture.Store.NextCallAsync();
-                fixture.Clock.Advance(Patience);
+            fixture.Clock.Advance(Patience);
             (await fixture.Log.NextAsync()).Id.Should().Be(26);
             gate.SetResult();
             await fixture.WriteBehind.FlushAsync().Soon();

@@ -1,5 +1,6 @@
 using EventBus.Tests.Handling;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace EventBus.Tests.Hosting;
 
@@ -127,6 +128,31 @@ public sealed class AddFilterTests
         await host.WhenIdleAsync();
 
         services.Should().BeNull();
+    }
+
+    [Fact]
+    public async Task ContainerDisposedWithEventsQueued_SaysWhatIsNotHandled_AsNoFilterCanBeMade()
+    {
+        RecordedLog log = new();
+        ServiceCollection services = new();
+        services.AddSingleton<ILoggerFactory>(log).AddEventBus().AddFilter<Counting>();
+        ServiceProvider provider = services.BuildServiceProvider();
+        IEventBus bus = provider.GetRequiredService<IEventBus>();
+        TaskCompletionSource running = new(), end = new();
+        bus.Handle<int>("topic", async (e, _) =>
+        {
+            running.TrySetResult();
+            await end.Task;
+        });
+        for (int i = 0; i < 5; i++)
+            bus.Publish("topic", i);
+        await running.Task.Soon();
+
+        Task disposed = provider.DisposeAsync().AsTask();
+        end.SetResult();
+        await disposed.Soon();
+
+        log.Lines.Should().ContainSingle(l => l.Id == 17).Which.Message.Should().Contain("\"topic\"").And.Contain(" 4 event(s)");
     }
 
     private static Task<HandlerHost> StartAsync(Told told, Action<EventBusBuilder> configure) => HandlerHost.StartAsync(b =>

@@ -122,12 +122,14 @@ public sealed class HandlerConfigurationTests
     [InlineData("Handlers:NamedHandler:Filters:0", "no", "*'EventBus:Handlers:NamedHandler:Filters'*")]
     [InlineData("Handlers:NamedHandler:Capacity", "many", "*EventBus:Handlers:NamedHandler:Capacity*")]
     [InlineData("Handlers:NamedHandler:Capacity", "0", "*NamedHandler*Capacity is 0; it must be 1 to 1048576*")]
+    [InlineData("Handlers:NamedHandler:Capacity:Of", "5", "*'EventBus:Handlers:NamedHandler:Capacity' is a section*")]
     [InlineData("Handlers:NamedHandler:Replay", "Some", "*EventBus:Handlers:NamedHandler:Replay*")]
     [InlineData("Handlers:NamedHandler", "fast", "*\"fast\" at 'EventBus:Handlers:NamedHandler'*")]
     [InlineData("Handlers", "fast", "*\"fast\" at 'EventBus:Handlers'*")]
     [InlineData("WriteBehind:Strin:Capacity", "1", "*'EventBus:WriteBehind:Strin' is for no write-behind of the bus*String*")]
     [InlineData("WriteBehind:String:Capacty", "1", "*'EventBus:WriteBehind:String:Capacty'*Capacity*FlushInterval*")]
     [InlineData("WriteBehind:String:Capacity", "many", "*EventBus:WriteBehind:String:Capacity*")]
+    [InlineData("WriteBehind:String:Capacity:Of", "5", "*'EventBus:WriteBehind:String:Capacity' is a section*")]
     [InlineData("WriteBehind:String:Capacity", "0", "*Capacity is 0*")]
     public async Task WrongNameKeyOrValue_FailsTheStart_NamingItsPath(string key, string value, string message)
     {

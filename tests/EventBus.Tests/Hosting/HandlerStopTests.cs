@@ -259,6 +259,28 @@ public sealed class HandlerStopTests
     }
 
     [Fact]
+    public async Task HandlerThatHangs_AtTheHostsLimit_IsTheOnlyOneThatIsSaidTo()
+    {
+        TaskCompletionSource running = new(), end = new();
+        await using HandlerHost host = await StartAsync(b => b
+            .AddHandler<string>("topic", async (_, _, _) =>
+            {
+                running.SetResult();
+                await end.Task;
+            }, o => o.Name = "hangs")
+            .AddHandler<string>("idle", (_, _, _) => default)
+            .AddBatchHandler<string>("idle", (_, _, _) => default)
+            .AddHandler<string>("idle", (_, _, _) => default, o => o.MaxConcurrency = 2));
+        host.Bus.Publish("topic", "a");
+        await running.Task.Soon();
+
+        await host.StopAsync(new CancellationToken(canceled: true)).Soon();
+
+        host.Log.Lines.Should().ContainSingle(l => l.Id == 15).Which.Message.Should().Contain("\"topic\"").And.Contain("1 event(s)");
+        end.SetResult();
+    }
+
+    [Fact]
     public async Task HostThatFailedToStart_CanBeStoppedAndDisposed()
     {
         HandlerHost host = HandlerHost.Create(b => b.AddHandler<string, ProbingHandler>("topic"));
