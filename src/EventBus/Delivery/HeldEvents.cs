@@ -52,11 +52,11 @@ internal struct HeldEvents<TEvent>
     }
 
     /// <summary>Takes the one that was given back; it still counts as held.</summary>
-    public bool TryTake(out Taken<TEvent> taken)
+    public Taken<TEvent> TakeReturned()
     {
-        bool isThere = TryPeek(out taken);
+        Taken<TEvent> taken = _returned!.Taken;
         _returned = null;
-        return isThere;
+        return taken;
     }
 
     private void Change(EventOrigin origin, bool isReplayed, int by)

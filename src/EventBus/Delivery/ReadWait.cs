@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
 
 namespace EventBus.Delivery;
@@ -71,7 +72,26 @@ internal sealed class ReadWait : QueuedWait<ReadWait>, IValueTaskSource<bool>
     }
 
     /// <summary>Completes a list of waits that were taken out of their channels; whatever one throws, the others are completed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void CompleteAll(ReadWait? first, bool readable)
+    {
+        if (first is not null)
+            CompleteList(first, readable);
+    }
+
+    bool IValueTaskSource<bool>.GetResult(short token)
+    {
+        bool readable = _source.GetResult(token);
+        if (_reusable)
+        {
+            _source.Reset();
+            _channel.Reuse(this);
+        }
+
+        return readable;
+    }
+
+    private static void CompleteList(ReadWait? first, bool readable)
     {
         while (first is { } wait)
         {
@@ -87,18 +107,6 @@ internal sealed class ReadWait : QueuedWait<ReadWait>, IValueTaskSource<bool>
                 // No memory to hand it to the pool: this reader is lost, and no other.
             }
         }
-    }
-
-    bool IValueTaskSource<bool>.GetResult(short token)
-    {
-        bool readable = _source.GetResult(token);
-        if (_reusable)
-        {
-            _source.Reset();
-            _channel.Reuse(this);
-        }
-
-        return readable;
     }
 
     private void Fail(Exception exception)

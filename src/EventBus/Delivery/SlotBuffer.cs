@@ -42,6 +42,10 @@ internal struct SlotBuffer<TEvent>
     /// <summary>Where the newest slot is.</summary>
     private SlotSegment<TEvent>? _last;
 
+    /// <summary>The slots of the first and of the last segment: so the usual way in and out does not touch the segments themselves.</summary>
+    private Slot<TEvent>[]? _firstSlots;
+    private Slot<TEvent>[]? _lastSlots;
+
     /// <summary>
     /// What shrinking let go of, as a chain, for as long as the collector leaves it: a consumer that keeps up at times and falls behind
     /// at others takes it back, instead of allocating it again and again.
@@ -67,7 +71,7 @@ internal struct SlotBuffer<TEvent>
     public readonly int Length => _length;
 
     /// <summary>Whether one more can be appended where the last one was, so that it cannot fail.</summary>
-    public readonly bool HasSpace => _last is not null && _end < _last.Slots.Length;
+    public readonly bool HasSpace => _lastSlots is { } slots && _end < slots.Length;
 
     /// <summary>The oldest slot.</summary>
     public readonly ref Slot<TEvent> First
@@ -75,7 +79,7 @@ internal struct SlotBuffer<TEvent>
         get
         {
             Debug.Assert(_count > 0, "nothing is queued");
-            return ref _first!.Slots[_head];
+            return ref _firstSlots![_head];
         }
     }
 
@@ -85,7 +89,7 @@ internal struct SlotBuffer<TEvent>
         get
         {
             Debug.Assert(_count > 0, "nothing is queued");
-            return ref _last!.Slots[_end - 1];
+            return ref _lastSlots![_end - 1];
         }
     }
 
@@ -123,16 +127,16 @@ internal struct SlotBuffer<TEvent>
         int count = ++_count;
         if (count > _peak)
             _peak = count;
-        return ref _last!.Slots[_end++];
+        return ref _lastSlots![_end++];
     }
 
     public void RemoveFirst()
     {
         First = default;
         _count--;
-        if (++_head == _first!.Slots.Length && _count > 0)
+        if (++_head == _firstSlots!.Length && _count > 0)
         {
-            _first = _first.Next;
+            SetFirst(_first!.Next);
             _head = 0;
         }
 
@@ -147,8 +151,8 @@ internal struct SlotBuffer<TEvent>
         _count--;
         if (--_end == 0 && _count > 0)
         {
-            _last = _last!.Previous;
-            _end = _last.Slots.Length;
+            SetLast(_last!.Previous);
+            _end = _lastSlots!.Length;
         }
 
         BeginAnewIfEmpty();
@@ -176,7 +180,7 @@ internal struct SlotBuffer<TEvent>
     {
         if (_count > 0)
             return;
-        _first = _last;
+        SetFirst(_last!);
         _head = _end = 0;
     }
 
@@ -185,7 +189,9 @@ internal struct SlotBuffer<TEvent>
     {
         if (_last is null)
         {
-            _first = _last = new SlotSegment<TEvent>(FirstLength);
+            SlotSegment<TEvent> only = new(FirstLength);
+            SetFirst(only);
+            SetLast(only);
             _length = FirstLength;
             return;
         }
@@ -199,9 +205,13 @@ internal struct SlotBuffer<TEvent>
             Insert(chain);
         }
 
-        _last = _last.Next;
+        SetLast(_last.Next);
         _end = 0;
     }
+
+    private void SetFirst(SlotSegment<TEvent> segment) => (_first, _firstSlots) = (segment, segment.Slots);
+
+    private void SetLast(SlotSegment<TEvent> segment) => (_last, _lastSlots) = (segment, segment.Slots);
 
     /// <summary>Puts a chain of segments behind the last one.</summary>
     private void Insert(SlotSegment<TEvent> chain)
@@ -254,7 +264,11 @@ internal struct SlotBuffer<TEvent>
             else if (isFree && next != segment)
             {
                 if (segment == _last)
-                    _first = _last = next;
+                {
+                    SetFirst(next);
+                    SetLast(next);
+                }
+
                 _length -= length;
                 segment.LeaveRing();
                 segment.Chained = chain;

@@ -27,7 +27,7 @@ internal abstract class SubscriberChannel
     protected Gate ChannelGate = new();
     public LagReports LagReports; // needs no lock
 
-    private WaitingReaders _readers;
+    private WaitingReaders _readers = new();
 
     /// <summary>A wait to use again; taken and put back without the lock.</summary>
     private ReadWait? _spareReader;

@@ -233,9 +233,10 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
         using (ChannelGate.Enter())
         {
             isReplayed = false;
-            bool wasHeld = _held.TryTake(out Taken<TEvent> returned);
+            bool wasHeld = _held.HasReturned;
             if (wasHeld)
             {
+                Taken<TEvent> returned = _held.TakeReturned();
                 (envelope, origin, isReplayed) = returned;
                 if (!hold)
                     served = LockedUnhold(returned);

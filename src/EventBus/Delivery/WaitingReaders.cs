@@ -9,10 +9,16 @@ internal struct WaitingReaders
     /// <summary>Those that wait to be told that there is something, and may not take it: an event wakes them all.</summary>
     private WaitQueue<ReadWait> _watchers;
 
-    public readonly bool IsEmpty => _takers.IsEmpty && _watchers.IsEmpty;
+    /// <summary>Whether nobody waits: one look, as every publish takes it.</summary>
+    public bool IsEmpty { get; private set; } = true;
+
+    public WaitingReaders()
+    {
+    }
 
     public void Append(ReadWait wait)
     {
+        IsEmpty = false;
         if (wait.Takes)
             _takers.Append(wait);
         else
@@ -20,11 +26,27 @@ internal struct WaitingReaders
     }
 
     /// <summary>Takes one out; false if it was taken out before.</summary>
-    public bool TryRemove(ReadWait wait) => wait.Takes ? _takers.TryRemove(wait) : _watchers.TryRemove(wait);
+    public bool TryRemove(ReadWait wait)
+    {
+        bool isRemoved = wait.Takes ? _takers.TryRemove(wait) : _watchers.TryRemove(wait);
+        Look();
+        return isRemoved;
+    }
 
     /// <summary>Takes out those that wait for one event, as a list.</summary>
-    public ReadWait? TakeForOne() => ReadWait.Join(_watchers.TakeAll(), _takers.TakeFirst());
+    public ReadWait? TakeForOne()
+    {
+        ReadWait? readers = ReadWait.Join(_watchers.TakeAll(), _takers.TakeFirst());
+        Look();
+        return readers;
+    }
 
     /// <summary>Takes out all, as a list.</summary>
-    public ReadWait? TakeAll() => ReadWait.Join(_watchers.TakeAll(), _takers.TakeAll());
+    public ReadWait? TakeAll()
+    {
+        IsEmpty = true;
+        return ReadWait.Join(_watchers.TakeAll(), _takers.TakeAll());
+    }
+
+    private void Look() => IsEmpty = _takers.IsEmpty && _watchers.IsEmpty;
 }

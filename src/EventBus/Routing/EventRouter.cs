@@ -221,6 +221,7 @@ internal sealed class EventRouter
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Offer<TEvent>(TopicRoute route, in TEvent @event, object? boxed, SubscriberChannel? except, ref FanOut fanOut)
         where TEvent : notnull
     {

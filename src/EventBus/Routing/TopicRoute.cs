@@ -28,11 +28,13 @@ internal sealed class TopicRoute
     public bool HasMembers => _members is not null;
 
     /// <exception cref="InvalidOperationException">There was no memory for them.</exception>
-    public SubscriberChannel[] Members =>
-        _members ?? throw new InvalidOperationException($"There is not enough memory for a list of the subscribers of \"{Origin.Topic}\".");
+    public SubscriberChannel[] Members => _members ?? throw NoMemory();
 
     /// <summary>The index of the history rule that holds for the topic; below 0: none.</summary>
     public int HistoryRule { get; }
 
     public bool KeepsHistory => HistoryRule >= 0;
+
+    // Apart, so that the members are found in line.
+    private InvalidOperationException NoMemory() => new($"There is not enough memory for a list of the subscribers of \"{Origin.Topic}\".");
 }
