@@ -33,7 +33,7 @@ internal abstract class EventRead<TEvent, TResult> : IValueTaskSource<TResult>
     {
         _subscription = subscription;
         _channel = channel;
-        _source = new ContainedSource<TResult>(channel.Owner.Logger, completedOnPool: true);
+        _source = new ContainedSource<TResult>(channel.Owner.Logger);
     }
 
     /// <summary>Refuses a read beside one that waits, which it would take the event from.</summary>
@@ -90,7 +90,7 @@ internal abstract class EventRead<TEvent, TResult> : IValueTaskSource<TResult>
 
     void IValueTaskSource<TResult>.OnCompleted(
         Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _source.OnCompleted(continuation, state, token, flags);
+        _source.OnCompleted(continuation, state, token, flags, owner: null);
 
     private static InvalidOperationException TwoAtOnce() => new(
         "A read of this loop is under way already. Await each before the next; to read from several places, give each a loop of its own.");

@@ -9,7 +9,7 @@ namespace EventBus.Delivery;
 /// Whoever takes it out of the channel's queue, under the channel's lock, is the one that completes it, after the lock: so it is
 /// completed exactly once. Its place in the list belongs to the channel's lock before that and to the completer after it.
 /// </remarks>
-internal sealed class ReadWait : QueuedWait<ReadWait>, IValueTaskSource<bool>
+internal sealed class ReadWait : QueuedWait<ReadWait>, IValueTaskSource<bool>, IThreadPoolWorkItem
 {
     private readonly SubscriberChannel _channel;
     private readonly bool _reusable;
@@ -127,5 +127,8 @@ internal sealed class ReadWait : QueuedWait<ReadWait>, IValueTaskSource<bool>
 
     void IValueTaskSource<bool>.OnCompleted(
         Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _source.OnCompleted(continuation, state, token, flags);
+        _source.OnCompleted(continuation, state, token, flags, owner: this);
+
+    /// <summary>The pool lets the reader go on.</summary>
+    void IThreadPoolWorkItem.Execute() => _source.GoOn();
 }
