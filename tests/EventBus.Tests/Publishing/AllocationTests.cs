@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 
 namespace EventBus.Tests.Publishing;
@@ -35,6 +36,26 @@ public sealed class AllocationTests : IDisposable
             ReadAll(subscriptions);
             ReadAll(others);
         }).Should().Be(0);
+    }
+
+    [Fact]
+    [SuppressMessage("Reliability", "CA2012", Justification = "Each awaiter is consumed once, after its wait is over.")]
+    public async Task Publish_ToALoopThatFellAsleep_AllocatesNothing()
+    {
+        using Subscription<Reading> subscription = _bus.Subscribe<Reading>("t");
+        await using IAsyncEnumerator<Envelope<Reading>> loop = subscription.GetAsyncEnumerator();
+        using SemaphoreSlim woken = new(0);
+        Action wake = () => woken.Release();
+        AllocatedBy(() =>
+        {
+            ConfiguredValueTaskAwaitable<bool>.ConfiguredValueTaskAwaiter next = loop.MoveNextAsync().ConfigureAwait(false).GetAwaiter();
+            if (next.IsCompleted)
+                throw new InvalidOperationException("There was nothing to read.");
+            next.UnsafeOnCompleted(wake);
+            _bus.Publish("t", new Reading(1, 2));
+            woken.Wait();
+            next.GetResult();
+        }).Should().BeLessThan(Rounds, "nothing for each, though the pool's own queue may grow once");
     }
 
     [Fact]
