@@ -85,11 +85,17 @@ public sealed class HandlerStopTests
         });
         Seen seen = host.Services.GetRequiredService<Seen>();
         using Subscription<BusEvent> failures = host.Bus.Subscribe<BusEvent>("$bus:failures");
-        seen.OnEvent = (_, token) => new ValueTask(Task.Delay(Timeout.InfiniteTimeSpan, host.Clock, token));
+        TaskCompletionSource started = new();
+        seen.OnEvent = (_, token) =>
+        {
+            started.TrySetResult();
+            return new ValueTask(Task.Delay(Timeout.InfiniteTimeSpan, host.Clock, token));
+        };
         foreach (string @event in (string[])["a", "b", "c"])
             host.Bus.Publish("slow", @event);
         host.Bus.Publish("quick", "d");
 
+        await started.Task.Soon();
         Task stopping = host.StopAsync();
         await host.Clock.WhenTimersAsync(2); // the time-outs of both handlers
         host.Clock.Advance(TimeSpan.FromSeconds(5));
