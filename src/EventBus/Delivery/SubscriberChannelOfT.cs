@@ -361,8 +361,9 @@ internal sealed class SubscriberChannel<TEvent> : SubscriberChannel
                 break;
 
             case OverflowPolicy.Close:
-                fanOut.Add(LockedLose(origin, origin.IsOwn));
+                // First what may find no memory: the loss is counted once, here or by whoever catches that.
                 LockedOverflow(ref fanOut);
+                fanOut.Add(LockedLose(origin, origin.IsOwn));
                 break;
 
             default:

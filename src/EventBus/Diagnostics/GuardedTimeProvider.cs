@@ -70,10 +70,14 @@ internal sealed class GuardedTimeProvider : TimeProvider
         }
     }
 
-    /// <remarks><see cref="_timer"/> is replaced once, by the system's, when the user's cannot be changed.</remarks>
+    /// <remarks>
+    /// <see cref="_timer"/> is replaced by the system's when the user's cannot be changed, unless it has been disposed, as changing a disposed
+    /// timer does nothing; <see cref="_isDisposed"/> is only ever set.
+    /// </remarks>
     private sealed class GuardedTimer(ITimer timer, TimerCallback callback, object? state) : ITimer
     {
         private volatile ITimer _timer = timer;
+        private volatile bool _isDisposed;
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
@@ -83,6 +87,8 @@ internal sealed class GuardedTimeProvider : TimeProvider
             }
             catch (Exception)
             {
+                if (_isDisposed)
+                    return false;
                 _timer = System.CreateTimer(callback, state, dueTime, period);
                 return true;
             }
@@ -90,6 +96,7 @@ internal sealed class GuardedTimeProvider : TimeProvider
 
         public void Dispose()
         {
+            _isDisposed = true;
             try
             {
                 _timer.Dispose();
@@ -102,6 +109,7 @@ internal sealed class GuardedTimeProvider : TimeProvider
 
         public async ValueTask DisposeAsync()
         {
+            _isDisposed = true;
             try
             {
                 await _timer.DisposeAsync().ConfigureAwait(false);

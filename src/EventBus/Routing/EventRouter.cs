@@ -85,7 +85,17 @@ internal sealed class EventRouter
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<PublishResult>(cancellationToken);
         FanOut fanOut = new(mayWait: true, _telemetry.CountsLosses);
-        Send(route, in @event, except, ref fanOut);
+        try
+        {
+            Send(route, in @event, except, ref fanOut);
+        }
+        catch
+        {
+            // Interrupted between two offers: what waits for room already must not wait for ever.
+            _ = fanOut.Pending?.Start(default, _timeProvider, cancellationToken);
+            throw;
+        }
+
         PublishResult result = new(fanOut.Matched, fanOut.Dropped);
         return fanOut.Pending is { } pending ? new(pending.Start(result, _timeProvider, cancellationToken)) : new(result);
     }
