@@ -3,6 +3,9 @@ using System.Text;
 using EventBus.Benchmarks.Measuring;
 using EventBus.Benchmarks.Questions;
 
+const string usage = "Usage: -- all | quick | list | calls | <question> [<question> …] [quick] [svg=<folder>]";
+string? picture = args.FirstOrDefault(a => a == "svg" || a.StartsWith("svg=", StringComparison.Ordinal));
+string? folder = picture is "svg" ? Growth.DefaultFolder : picture?["svg=".Length..];
 Question[] questions =
 [
     PublishWithRoom.Question,
@@ -11,19 +14,22 @@ Question[] questions =
     EndToEnd.Question,
     Latency.Question,
     IdleSubscriptions.Question,
+    HeldByBursts.Question,
     Topics.Question,
     Patterns.Question,
     JoinsAndLeaves.Question,
     ReplayCost.Question,
     TelemetryCost.Question,
     Scaling.Question,
+    Growth.Question(folder),
+    Groups.Question,
+    Lagging.Question,
     Allocations.Question,
 ];
 
-const string usage = "Usage: -- all | quick | list | calls | <question> [<question> …] [quick]";
 Console.OutputEncoding = Encoding.UTF8;
 Effort effort = args.Contains("quick") ? Effort.Quick : Effort.Full;
-string[] asked = [.. args.Where(a => a is not "quick" and not "all")];
+string[] asked = [.. args.Where(a => a is not "quick" and not "all" && a != picture)];
 if (args.Length == 0 || args is ["list"])
 {
     Console.WriteLine(usage);
@@ -42,6 +48,12 @@ if (args is ["calls"])
 if (asked.FirstOrDefault(a => !questions.Any(q => q.Name == a)) is { } unknown)
 {
     Console.Error.WriteLine($"There is no question \"{unknown}\". {usage}");
+    return 2;
+}
+
+if (folder == "" || (folder is not null && asked.Length > 0 && !asked.Contains("growth")))
+{
+    Console.Error.WriteLine($"A picture is drawn by \"growth\" alone, into a folder. {usage}");
     return 2;
 }
 

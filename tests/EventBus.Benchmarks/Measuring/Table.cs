@@ -48,7 +48,9 @@ internal sealed class Table
 
     public static string Met(bool met) => met ? "met" : "MISSED";
 
-    public static string Ratio(double ratio) => ratio.ToString(ratio < 10 ? "0.00×" : "#,0×", CultureInfo.InvariantCulture);
+    /// <summary>Two digits at least, however small: a thousandth is not nothing.</summary>
+    public static string Ratio(double ratio) =>
+        ratio < 0.1 ? $"{ratio.ToString("G2", CultureInfo.InvariantCulture)}×" : ratio.ToString(ratio < 10 ? "0.00×" : "#,0×", CultureInfo.InvariantCulture);
 
     public static string Time(double nanoseconds) => nanoseconds switch
     {

@@ -8,53 +8,69 @@ internal static class Allocations
 {
     public static readonly Question Question = new(
         "bytes",
-        "Bytes allocated by the whole process per publish to 8 subscribers and per delivery, consumers running and going to sleep as they like, " +
-        "after a warm-up. Waiting without a token; a wait with a token must register with it.",
+        "Bytes allocated by the whole process per publish to 1, 8 and 64 subscribers and per delivery, after a warm-up: consumers that wait now and " +
+        "then, that catch up after every event, and that have fallen asleep before each. Waiting without a token; a wait with a token must register with it.",
         Answer);
 
     private const int Length = 512;
-    private const int Subscribers = 8;
+    /// <summary>When the next event, or burst of them, comes.</summary>
+    private enum Pace
+    {
+        /// <summary>512 at once, when the last have been received.</summary>
+        Bursts,
+
+        /// <summary>One, when the last was received: consumers are just about to wait.</summary>
+        CaughtUp,
+
+        /// <summary>One, a millisecond later: consumers wait, and the pool's threads sleep.</summary>
+        Asleep,
+    }
 
     private static IEnumerable<Table> Answer(Effort effort)
     {
-        int bursts = effort.Times(400);
-        Table table = new("how", "consumers wait", "per publish", "per delivery", "target");
-        foreach (Contender contender in new[]
+        Table table = new("how", "consumers wait", "subscribers", "per publish", "per delivery", "target");
+        foreach (Pace pace in Enum.GetValues<Pace>())
         {
-            Loop(bursts, isPaused: false),
-            Bus("EventBus, Reader", bursts, s => s.Reader, isPaused: false),
-            Bus("EventBus, await foreach", bursts, reader: null, isPaused: false),
-            Bus("EventBus, PublishAsync", bursts, s => s.Reader, isPaused: false, isAsync: true),
-            Loop(bursts, isPaused: true),
-            Bus("EventBus, Reader", bursts, s => s.Reader, isPaused: true),
-            Bus("EventBus, await foreach", bursts, reader: null, isPaused: true),
-        })
-        {
-            for (int i = 0; i < effort.Warmups; i++)
-                contender.Round();
-            Series series = Series.Of(contender.Name, [.. Enumerable.Range(0, effort.Rounds).Select(_ => contender.Round())]);
-            contender.End!();
-            string[] name = contender.Name.Split('|');
-            double each = series.Bytes / Subscribers;
-            table.Add(
-                name[0],
-                name[1],
-                Table.Bytes(series.Bytes),
-                Table.Bytes(each),
-                name[0] == "loop" ? "" : $"0 B {Table.Met(Table.Bytes(each) == "0 B")}");
+            foreach (int subscribers in new[] { 1, 8, 64 })
+            {
+                Add(Loop(subscribers, pace, effort));
+                Add(Bus("EventBus, Reader", subscribers, pace, effort, s => s.Reader));
+                Add(Bus("EventBus, await foreach", subscribers, pace, effort, reader: null));
+                if (pace == Pace.Bursts)
+                    Add(Bus("EventBus, PublishAsync", subscribers, pace, effort, s => s.Reader, isAsync: true));
+
+                void Add(Contender contender) => AddBytes(table, contender, pace, subscribers, effort);
+            }
         }
 
         yield return table;
     }
 
-    private static Contender Loop(int bursts, bool isPaused)
+    private static void AddBytes(Table table, Contender contender, Pace pace, int subscribers, Effort effort)
+    {
+        for (int i = 0; i < effort.Warmups; i++)
+            contender.Round();
+        Series series = Series.Of(contender.Name, [.. Enumerable.Range(0, effort.Rounds).Select(_ => contender.Round())]);
+        contender.End!();
+        double each = series.Bytes / subscribers;
+        table.Add(
+            contender.Name,
+            pace switch { Pace.Bursts => "after every 512 events", Pace.CaughtUp => "after every event", _ => "a millisecond between events" },
+            $"{subscribers}",
+            Table.Bytes(series.Bytes),
+            Table.Bytes(each),
+            contender.Name == "loop" ? "" : $"0 B {Table.Met(Table.Bytes(each) == "0 B")}");
+    }
+
+    private static Contender Loop(int subscribers, Pace pace, Effort effort)
     {
         Channel<Tick>[] channels =
-            [.. Enumerable.Range(0, Subscribers).Select(_ => Channel.CreateBounded<Tick>(new BoundedChannelOptions(1024) { SingleReader = true }))];
+            [.. Enumerable.Range(0, subscribers).Select(_ => Channel.CreateBounded<Tick>(new BoundedChannelOptions(1024) { SingleReader = true }))];
         return Contend(
             "loop",
-            bursts,
-            isPaused,
+            subscribers,
+            pace,
+            effort,
             (i, counter) => ReadAsync(channels[i].Reader, counter),
             number =>
             {
@@ -66,13 +82,19 @@ internal static class Allocations
     }
 
     private static Contender Bus(
-        string name, int bursts, Func<Subscription<Tick>, ChannelReader<Envelope<Tick>>>? reader, bool isPaused, bool isAsync = false)
+        string name,
+        int subscribers,
+        Pace pace,
+        Effort effort,
+        Func<Subscription<Tick>, ChannelReader<Envelope<Tick>>>? reader,
+        bool isAsync = false)
     {
         InProcessEventBus bus = new();
         return Contend(
             name,
-            bursts,
-            isPaused,
+            subscribers,
+            pace,
+            effort,
             (_, counter) =>
             {
                 Subscription<Tick> subscription = bus.Subscribe<Tick>("market:ticks");
@@ -90,21 +112,23 @@ internal static class Allocations
     }
 
     private static Contender Contend(
-        string name, int bursts, bool isPaused, Func<int, Window.Counter, Task> consume, Action<long> publish, Action end)
+        string name, int subscribers, Pace pace, Effort effort, Func<int, Window.Counter, Task> consume, Action<long> publish, Action end)
     {
-        // Paused: every event finds its consumers asleep.
-        int step = isPaused ? 1 : Length;
-        Window window = new(Subscribers, step, steps: 1);
+        int step = pace == Pace.Bursts ? Length : 1;
+        int bursts = effort.Times(pace switch { Pace.Bursts => 3200 / (subscribers + 8), Pace.CaughtUp => 400, _ => 60 });
+        Window window = new(subscribers, step, steps: 1);
         Task[] consumers = [.. window.Counters.Select((counter, i) => consume(i, counter))];
         long published = 0;
         return new(
-            $"{name}|{(isPaused ? "after every event" : "after every 512 events")}",
+            name,
             () =>
             {
                 long bytes = GC.GetTotalAllocatedBytes(precise: true);
                 for (int i = 0; i < bursts; i++)
                 {
                     window.Take();
+                    if (pace == Pace.Asleep)
+                        Thread.Sleep(1);
                     for (int e = 0; e < step; e++)
                         publish(1);
                     published += step;

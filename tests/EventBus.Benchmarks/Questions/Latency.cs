@@ -22,7 +22,7 @@ internal static class Latency
             (Contender loop, List<double>[] loopTimes) = Loop(subscribers, events);
             (Contender bus, List<double>[] busTimes) = Bus(subscribers, events);
             Race.Run(effort, loop, bus);
-            double[] of = Sorted(loopTimes), ours = Sorted(busTimes);
+            double[] of = Sorted(loopTimes, events), ours = Sorted(busTimes, events);
             Add(table, $"{subscribers}", "loop", of, of);
             Add(table, "", "EventBus", ours, of);
         }
@@ -30,8 +30,8 @@ internal static class Latency
         yield return table;
 
         // What warming up took is not counted.
-        double[] Sorted(List<double>[] times) =>
-            [.. times.SelectMany(t => t.Skip(t.Count * effort.Warmups / (effort.Warmups + effort.Rounds))).Order()];
+        double[] Sorted(List<double>[] times, int events) =>
+            [.. times.SelectMany(t => t.TakeLast(events * effort.Rounds)).Order()];
     }
 
     private static void Add(Table table, string name, string contender, double[] times, double[] loop)

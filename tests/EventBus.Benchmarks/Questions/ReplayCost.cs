@@ -8,7 +8,7 @@ internal static class ReplayCost
 {
     public static readonly Question Question = new(
         "replay",
-        "A late subscriber subscribes, gets a topic's last 500 events and leaves; and one publish to one subscriber on a topic that keeps 500. " +
+        "A late subscriber subscribes, gets a topic's last 500 events and leaves; and one publish to 1 to 1,024 subscribers on a topic that keeps 500. " +
         "By hand: a queue under a lock, copied into the new channel, and trimmed at each publish.",
         Answer);
 
@@ -18,7 +18,12 @@ internal static class ReplayCost
     {
         Table table = new("what", "", "median", "min – max", "allocated", "vs loop", "");
         table.AddRace("replay of 500, each event", Race.Run(effort, LoopReplay(effort.Times(100)), BusReplay(effort.Times(100))));
-        table.AddRace("publish, struct", Race.Run(effort, LoopPublish(effort.Times(100)), BusPublish(effort.Times(100))));
+        foreach (int subscribers in new[] { 1, 8, 64, 1024 })
+        {
+            int bursts = effort.Times(Math.Max(3, 500 / (subscribers + 4)));
+            table.AddRace($"publish to {subscribers:#,0}, struct", Race.Run(effort, LoopPublish(subscribers, bursts), BusPublish(subscribers, bursts)));
+        }
+
         yield return table;
     }
 
@@ -69,13 +74,14 @@ internal static class ReplayCost
         }
     }
 
-    private static Contender LoopPublish(int bursts)
+    private static Contender LoopPublish(int subscribers, int bursts)
     {
         Queue<Tick> history = new(Depth);
-        Channel<Tick> channel = Bounded();
-        ChannelWriter<Tick>[] subscribers = [channel.Writer];
+        Channel<Tick>[] channels = [.. Enumerable.Range(0, subscribers).Select(_ => Bounded())];
+        ChannelWriter<Tick>[] writers = [.. channels.Select(c => c.Writer)];
         Lock gate = new();
-        return new("loop", () => Contender.Bursts(bursts, Depth, Burst, () => ReadBack(() => channel.Reader.TryRead(out Tick tick) ? tick.Number : -1)));
+        return new("loop", () => Contender.Bursts(
+            bursts, Depth, Burst, () => Array.ForEach(channels, c => ReadBack(() => c.Reader.TryRead(out Tick tick) ? tick.Number : -1))));
 
         void Burst()
         {
@@ -87,20 +93,21 @@ internal static class ReplayCost
                     if (history.Count == Depth)
                         history.Dequeue();
                     history.Enqueue(tick);
-                    foreach (ChannelWriter<Tick> subscriber in subscribers)
-                        subscriber.TryWrite(tick);
+                    foreach (ChannelWriter<Tick> writer in writers)
+                        writer.TryWrite(tick);
                 }
             }
         }
     }
 
-    private static Contender BusPublish(int bursts)
+    private static Contender BusPublish(int subscribers, int bursts)
     {
         InProcessEventBus bus = new(new EventBusOptions().KeepHistory("market:*", Depth));
-        ChannelReader<Envelope<Tick>> reader = bus.Subscribe<Tick>("market:ticks").Reader;
+        ChannelReader<Envelope<Tick>>[] readers = [.. Enumerable.Range(0, subscribers).Select(_ => bus.Subscribe<Tick>("market:ticks").Reader)];
         return new(
             "EventBus",
-            () => Contender.Bursts(bursts, Depth, Burst, () => ReadBack(() => reader.TryRead(out Envelope<Tick> envelope) ? envelope.Event.Number : -1)),
+            () => Contender.Bursts(
+                bursts, Depth, Burst, () => Array.ForEach(readers, r => ReadBack(() => r.TryRead(out Envelope<Tick> envelope) ? envelope.Event.Number : -1))),
             bus.Dispose);
 
         void Burst()
