@@ -16,6 +16,7 @@ internal sealed class ModelPublish
 /// </summary>
 internal sealed class ChannelModel(OverflowPolicy overflow, int capacity, TimeSpan waitTimeout)
 {
+    private readonly Queue<int> _replay = [];
     private readonly List<(int Event, long Ordinal)> _queue = [];
     private readonly List<(int Event, long Ordinal, TimeSpan Due, ModelPublish Publish)> _waiting = [];
     private readonly SortedSet<long> _lost = [];
@@ -25,15 +26,31 @@ internal sealed class ChannelModel(OverflowPolicy overflow, int capacity, TimeSp
 
     public bool IsOpen { get; private set; } = true;
 
-    public bool IsFinished => !IsOpen && _queue.Count == 0;
+    public bool IsFinished => !IsOpen && Count == 0;
 
-    public int Count => _queue.Count;
+    /// <summary>Whether it ended because it was full.</summary>
+    public bool HasOverflowed { get; private set; }
+
+    public int Count => _replay.Count + _queue.Count;
+
+    /// <summary>What takes up room: all but the replay.</summary>
+    public int Queued => _queue.Count;
 
     public long Dropped { get; private set; }
 
     public long Delivered { get; private set; }
 
     public long Discarded { get; private set; }
+
+    /// <summary>History, read before all else and bounded by nothing.</summary>
+    public void Attach(IEnumerable<int> replay)
+    {
+        foreach (int e in replay)
+            _replay.Enqueue(e);
+    }
+
+    /// <summary>Whether a publish waits for room here.</summary>
+    public bool Waits(ModelPublish publish) => _waiting.Exists(w => w.Publish == publish);
 
     public ModelPublish Offer(int e, bool mayWait)
     {
@@ -67,7 +84,8 @@ internal sealed class ChannelModel(OverflowPolicy overflow, int capacity, TimeSp
                     break;
                 default:
                     Lose(ordinal, publish);
-                    IsOpen = overflow != OverflowPolicy.Close;
+                    HasOverflowed = overflow == OverflowPolicy.Close;
+                    IsOpen = !HasOverflowed;
                     break;
             }
         }
@@ -75,17 +93,26 @@ internal sealed class ChannelModel(OverflowPolicy overflow, int capacity, TimeSp
         return publish;
     }
 
-    public (int Event, long Missed)? Peek() =>
-        _queue.Count == 0 ? null : (_queue[0].Event, _lost.Count(o => o < _queue[0].Ordinal));
+    public (int Event, long Missed)? Peek()
+    {
+        if (_replay.TryPeek(out int replayed))
+            return (replayed, 0);
+        return _queue.Count == 0 ? null : (_queue[0].Event, _lost.TakeWhile(o => o < _queue[0].Ordinal).Count());
+    }
 
     public (int Event, long Missed)? Read()
     {
         if (Peek() is not { } read)
             return null;
-        _lost.RemoveWhere(o => o < _queue[0].Ordinal);
-        _queue.RemoveAt(0);
         Delivered++;
         _isStalled = false;
+
+        // Reading replay makes no room.
+        if (_replay.TryDequeue(out _))
+            return read;
+        while (_lost.Count > 0 && _lost.Min < _queue[0].Ordinal)
+            _lost.Remove(_lost.Min);
+        _queue.RemoveAt(0);
         if (_waiting.Count > 0)
         {
             (int e, long ordinal, _, ModelPublish publish) = _waiting[0];
@@ -123,7 +150,8 @@ internal sealed class ChannelModel(OverflowPolicy overflow, int capacity, TimeSp
     public void Leave()
     {
         IsOpen = false;
-        Discarded += _queue.Count + _waiting.Count;
+        Discarded += Count + _waiting.Count;
+        _replay.Clear();
         _queue.Clear();
         _waiting.ForEach(w => w.Publish.IsWaiting = false);
         _waiting.Clear();
