@@ -295,18 +295,21 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(patterns);
-        TopicPattern[] parsed = patterns.Count == 1
-            ? [TopicPattern.Parse(patterns.First())]
-            : [.. patterns.Distinct(StringComparer.Ordinal).Select(TopicPattern.Parse)];
-        if (parsed.Length == 0)
+        if (patterns.Count == 0)
             throw new ArgumentException("No pattern was given; a subscription listens to at least one.", nameof(patterns));
+
+        // Who subscribes like the one before shares what there is to know about both.
+        string? key = SubscriberProfile.KeyOf(patterns);
+        SubscriberProfile? latest = key is null ? null : _registry.LatestProfile(key, typeof(TEvent));
+        TopicPattern[] parsed = latest?.Patterns ?? [.. patterns.Distinct(StringComparer.Ordinal).Select(TopicPattern.Parse)];
 
         // The bus's own were checked with its options; joining should cost little.
         if (options != _defaults && options != Unbounded)
             options.Validate(nameof(options));
-        SubscriberProfile profile = new(
-            Interlocked.Increment(ref _lastId), parsed, typeof(TEvent), options, TimeProvider.GetUtcNow(), callerFile, callerLine, handler);
-        return new SubscriberChannel<TEvent>(_watcher, profile);
+        SubscriberProfile profile = latest?.Fits(options, callerFile, callerLine, handler) == true
+            ? latest
+            : new SubscriberProfile(parsed, typeof(TEvent), options, callerFile, callerLine, handler);
+        return new SubscriberChannel<TEvent>(_watcher, profile, Interlocked.Increment(ref _lastId), TimeProvider.GetUtcNow());
     }
 
     private void Start<TEvent>(

@@ -7,19 +7,13 @@ namespace EventBus;
 /// </summary>
 public abstract class Subscription : IDisposable
 {
-    private readonly string[] _patterns;
-
-    private protected Subscription(SubscriberChannel channel)
-    {
-        Channel = channel;
-        _patterns = channel.Profile.PatternNames();
-    }
+    private protected Subscription(SubscriberChannel channel) => Channel = channel;
 
     /// <summary>A number, unique within the bus and growing.</summary>
-    public long Id => Channel.Profile.Id;
+    public long Id => Channel.Id;
 
     /// <summary>What it listens to.</summary>
-    public IReadOnlyList<string> Patterns => _patterns;
+    public IReadOnlyList<string> Patterns => Channel.Profile.PatternNames;
 
     /// <summary>Its name, if it was given one.</summary>
     public string? Name => Channel.Profile.Name;

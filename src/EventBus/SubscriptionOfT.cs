@@ -14,30 +14,33 @@ namespace EventBus;
 public sealed class Subscription<TEvent> : Subscription, IAsyncEnumerable<Envelope<TEvent>>
     where TEvent : notnull
 {
-    private readonly SubscriberChannel<TEvent> _channel;
     private SubscriptionReader<TEvent>? _reader;
     private SubscriptionObservable<TEvent>? _observable;
 
     internal Subscription(SubscriberChannel<TEvent> channel)
-        : base(channel) => _channel = channel;
+        : base(channel)
+    {
+    }
 
 #pragma warning disable MA0055 // What is not reachable any more is found by a finalizer or not at all.
     /// <summary>Reclaims a subscription that was never disposed.</summary>
     ~Subscription() => Dispose(disposing: false);
 #pragma warning restore MA0055
 
+    internal SubscriberChannel<TEvent> TypedChannel => (SubscriberChannel<TEvent>)Channel;
+
     /// <summary>
     /// The channel's reader. Readers of one subscription compete: each event goes to one of them. It keeps the subscription alive.
     /// </summary>
     public ChannelReader<Envelope<TEvent>> Reader =>
-        _reader ?? Interlocked.CompareExchange(ref _reader, new SubscriptionReader<TEvent>(this, _channel), null) ?? _reader;
+        _reader ?? Interlocked.CompareExchange(ref _reader, new SubscriptionReader<TEvent>(this), null) ?? _reader;
 
     /// <summary>Reads until the subscription ends. Leaving the loop, by whatever way, disposes the subscription.</summary>
     /// <param name="cancellationToken">Ends the loop with an <see cref="OperationCanceledException"/>.</param>
     /// <returns>The events.</returns>
     /// <exception cref="SubscriptionOverflowException">The channel overflowed under <see cref="OverflowPolicy.Close"/>.</exception>
     public IAsyncEnumerator<Envelope<TEvent>> GetAsyncEnumerator(CancellationToken cancellationToken = default) =>
-        new SubscriptionEnumerator<TEvent>(this, _channel, leaves: true, cancellationToken);
+        new SubscriptionEnumerator<TEvent>(this, leaves: true, cancellationToken);
 
     /// <summary>
     /// The events as an observable. Several observers each get every event from when they were attached; while there is one, the
@@ -49,13 +52,13 @@ public sealed class Subscription<TEvent> : Subscription, IAsyncEnumerable<Envelo
     /// error, every other end their completion. One that throws is detached, and the exception logged.
     /// </remarks>
     public IObservable<Envelope<TEvent>> AsObservable() =>
-        _observable ?? Interlocked.CompareExchange(ref _observable, new SubscriptionObservable<TEvent>(this, _channel), null) ?? _observable;
+        _observable ?? Interlocked.CompareExchange(ref _observable, new SubscriptionObservable<TEvent>(this), null) ?? _observable;
 
     private protected override void Dispose(bool disposing)
     {
         if (disposing)
             base.Dispose(disposing);
         else
-            _channel.Owner.Abandoned(_channel);
+            Channel.Owner.Abandoned(Channel);
     }
 }

@@ -22,8 +22,11 @@ internal ref struct FanOut
     public int Matched;
     public int Dropped;
 
-    /// <summary>Readers that found something: taken out of their channels, to be woken.</summary>
-    public ReadWait? Wakes;
+    /// <summary>Readers that are to be woken one by one, taken out of where they waited.</summary>
+    private ReadWait? _wakes;
+
+    /// <summary>What wakes the readers of groups that have many, and is to be queued for it.</summary>
+    private Relay? _relays;
 
     /// <summary>What the publisher waits for, made by the first full subscription that is waited for.</summary>
     public PendingPublish? Pending;
@@ -34,6 +37,16 @@ internal ref struct FanOut
     {
         MayWait = mayWait;
         _reportsEveryLoss = reportsEveryLoss;
+    }
+
+    /// <summary>Notes readers to be woken; called under the lock that they were taken out under.</summary>
+    public void AddWakes(ReadWait? wakes) => _wakes = ReadWait.Join(wakes, _wakes);
+
+    /// <summary>Notes a relay to be queued; called under its group's lock.</summary>
+    public void AddRelay(Relay relay)
+    {
+        relay.Next = _relays;
+        _relays = relay;
     }
 
     /// <summary>Notes a loss; called under the channel's lock. Never throws.</summary>
@@ -58,7 +71,16 @@ internal ref struct FanOut
     /// <summary>Does what had to wait until no lock was held. Never throws.</summary>
     public readonly void Settle()
     {
-        ReadWait.CompleteAll(Wakes, readable: true);
+        for (Relay? relay = _relays; relay is not null;)
+        {
+            // Read before: once it is queued it may be part of another publish.
+            Relay? next = relay.Next;
+            relay.Next = null;
+            relay.Queue();
+            relay = next;
+        }
+
+        ReadWait.CompleteAll(_wakes, readable: true);
         if (_ended is not null)
         {
             foreach (SubscriberChannel channel in _ended)

@@ -8,61 +8,51 @@ namespace EventBus.Delivery;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Everything that changes is guarded by <see cref="ChannelGate"/>, except where a field says otherwise. Under the lock nothing is
-/// called that is not this class's own: readers, publishers and the bus are told after it. Locks are taken in the order
-/// history, registry, channel; so nothing below takes another lock while it holds the gate.
+/// A channel is a place in its group's log (<see cref="LogCursor{TEvent}"/>), and what it has beside that (<see cref="Lane{TEvent}"/>). One that
+/// never joined has no group.
 /// </para>
-/// <para>Invariants, with the gate free:</para>
+/// <para>
+/// Everything that changes is guarded by the channel's gate, except where a field says otherwise; the end is made under both gates. Under a gate
+/// nothing is called that is not delivery's own: readers, publishers and the bus are told after it.
+/// </para>
+/// <para>Invariants, with the gates free:</para>
 /// <list type="bullet">
 /// <item>Every event offered while open got the next ordinal, and is queued, waited for, read, dropped or discarded.</item>
-/// <item>Ordinals in the queue grow, and those of waiting events are greater than all that were queued before them.</item>
+/// <item>Ordinals grow from the log to the queue, and those of waiting events are greater than all that were queued before them.</item>
 /// <item>While someone waits to take an event, no more is queued or replayed than takers were woken that have not come back yet; nobody
 /// waits only to be told while anything is, and nobody waits to write while there is room.</item>
 /// <item>After the end nothing is added, and nobody waits.</item>
 /// <item>A channel tells its owner once that it ended, and once that it finished; in either order, if both happen at once.</item>
 /// </list>
 /// </remarks>
-internal abstract class SubscriberChannel
+internal abstract class SubscriberChannel : GroupMember
 {
-    protected Gate ChannelGate = new();
     public LagReports LagReports; // needs no lock
-
-    private WaitingReaders _readers = new();
-
-    /// <summary>A wait to use again; taken and put back without the lock.</summary>
-    private ReadWait? _spareReader;
-    private ChannelCompletion _completion;
-    private CancellationTokenRegistration _endToken;
     private ChannelState _state;
-
-    /// <summary>Set when the channel overflowed under <see cref="OverflowPolicy.Close"/>.</summary>
-    private SubscriptionOverflowException? _fault;
-    private ChannelCounts _counts;
-
-    /// <summary>The part of the counts that is the bus's own traffic.</summary>
-    private ChannelCounts _ownCounts;
 
     /// <summary>Whether events have been lost since the channel was last empty.</summary>
     private bool _isLagging;
 
     /// <summary>Whether the replay is still to be attached: until then an empty channel is not finished.</summary>
     private bool _awaitsReplay;
+    private ChannelEnding? _ending;
+    private ChannelCounts _counts;
 
-    protected SubscriberChannel(IChannelOwner owner, SubscriberProfile profile)
+    /// <summary>The part of the counts that is the bus's own traffic; null if there is none.</summary>
+    private readonly StrongBox<ChannelCounts>? _ownCounts;
+
+    protected SubscriberChannel(IChannelOwner owner, SubscriberProfile profile, long id, DateTimeOffset createdAt)
+        : base(owner, profile)
     {
-        Owner = owner;
-        Profile = profile;
+        Id = id;
+        CreatedAt = createdAt;
+        if (profile.ListensToOwn)
+            _ownCounts = new StrongBox<ChannelCounts>();
     }
 
-    public IChannelOwner Owner { get; }
+    public long Id { get; }
 
-    public SubscriberProfile Profile { get; }
-
-    /// <summary>Whether the subscriber's type is a value type, which is stored without a box.</summary>
-    public abstract bool StoresValues { get; }
-
-    /// <summary>A mark of the registry's, guarded by its lock: which route this channel was last added to.</summary>
-    public long RouteMark { get; set; }
+    public DateTimeOffset CreatedAt { get; }
 
     /// <summary>Whether the registry knows this channel as live; guarded by its lock.</summary>
     public bool IsJoined { get; set; }
@@ -95,7 +85,7 @@ internal abstract class SubscriberChannel
         get
         {
             using (ChannelGate.Enter())
-                return LastOrdinal;
+                return LockedOffered;
         }
     }
 
@@ -105,7 +95,7 @@ internal abstract class SubscriberChannel
         get
         {
             using (ChannelGate.Enter())
-                return _completion.LockedSubscription(_state == ChannelState.Finished);
+                return LockedEnding().Completion.LockedSubscription(_state == ChannelState.Finished);
         }
     }
 
@@ -115,7 +105,7 @@ internal abstract class SubscriberChannel
         get
         {
             using (ChannelGate.Enter())
-                return _completion.LockedReader(_state == ChannelState.Finished, _fault);
+                return LockedEnding().Completion.LockedReader(_state == ChannelState.Finished, _ending!.Fault);
         }
     }
 
@@ -123,12 +113,19 @@ internal abstract class SubscriberChannel
 
     protected abstract int LockedQueued { get; }
 
-    protected bool LockedIsOpen => _state == ChannelState.Open;
+    protected abstract long LockedOffered { get; }
 
-    protected long LastOrdinal { get; private set; }
+    protected sealed override bool LockedIsOpen => _state == ChannelState.Open;
 
-    /// <summary>Offers an event to a subscriber who wants references, or whose type the publisher did not name.</summary>
-    public abstract void OfferObject(object @event, ref FanOut fanOut);
+    protected sealed override Exception? LockedFault => _ending?.Fault;
+
+    protected bool LockedIsLagging => _isLagging;
+
+    /// <summary>
+    /// Whether there was no memory to queue an event, and none was read since: until then no more is asked for, or it would take the last there
+    /// is from those who keep up.
+    /// </summary>
+    protected bool LockedIsStarved { get; set; }
 
     /// <summary>The counters at one moment.</summary>
     public ChannelSnapshot Snapshot()
@@ -136,7 +133,7 @@ internal abstract class SubscriberChannel
         using (ChannelGate.Enter())
         {
             int own = Profile.ListensToOwn ? LockedOwnQueued() : 0;
-            return new ChannelSnapshot(_state, LockedCount, LockedQueued - own, own, _counts, _ownCounts);
+            return new ChannelSnapshot(_state, LockedCount, LockedQueued - own, own, _counts, LockedOwnCounts);
         }
     }
 
@@ -160,7 +157,7 @@ internal abstract class SubscriberChannel
         {
             if (_state == ChannelState.Open)
             {
-                _endToken = registration;
+                LockedEnding().Token = registration;
                 return;
             }
         }
@@ -178,13 +175,16 @@ internal abstract class SubscriberChannel
         WriteWait? writers = null;
         Loss? loss = null;
         bool ended, finished;
-        using (ChannelGate.Enter())
+        using (EnterBoth())
         {
             ended = _state == ChannelState.Open;
             if (ended)
             {
                 _state = ChannelState.Ended;
                 writers = LockedEndWaits(end, ref loss);
+                if (IsInLog)
+                    LockedLeaveLog();
+                Group?.LockedEnded(this);
             }
 
             if (end == ChannelEnd.Left)
@@ -193,8 +193,9 @@ internal abstract class SubscriberChannel
                 LockedDiscard();
             }
 
-            readers = _readers.TakeAll();
+            readers = Readers.TakeAll();
             finished = LockedTryFinish();
+            Group?.LockedLookForEnd();
         }
 
         while (writers is { } writer)
@@ -214,56 +215,18 @@ internal abstract class SubscriberChannel
         return ended;
     }
 
-    /// <summary>Waits until there may be something to read, or nothing ever again.</summary>
-    /// <param name="keepAlive">What must not be collected while a reader waits.</param>
-    /// <param name="takes">Whether the reader takes an event as soon as it is told of one.</param>
-    /// <param name="cancellationToken">Cancels the wait only.</param>
-    public ValueTask<bool> WaitToReadAsync(object keepAlive, bool takes, CancellationToken cancellationToken)
-    {
-        if (cancellationToken.IsCancellationRequested)
-            return ValueTask.FromCanceled<bool>(cancellationToken);
-        ReadWait wait;
-        ValueTask<bool> task;
-        using (ChannelGate.Enter())
-        {
-            if (LockedReadable > 0)
-                return new(true);
-            if (_state != ChannelState.Open)
-                return _fault is null ? new(false) : ValueTask.FromException<bool>(_fault);
-            wait = cancellationToken.CanBeCanceled
-                ? new ReadWait(this, reusable: false)
-                : Interlocked.Exchange(ref _spareReader, null) ?? new ReadWait(this, reusable: true);
-            wait.Begin(keepAlive, takes);
-            _readers.Append(wait);
-
-            // Its version must be read before anyone can complete it.
-            task = wait.Task;
-        }
-
-        if (cancellationToken.CanBeCanceled)
-            wait.CancelBy(cancellationToken);
-        return task;
-    }
-
-    /// <summary>Takes one waiting reader out of the list.</summary>
-    /// <returns>False if somebody else completes it.</returns>
-    public bool RemoveReader(ReadWait wait)
-    {
-        using (ChannelGate.Enter())
-            return _readers.TryRemove(wait);
-    }
-
-    /// <summary>Keeps a wait for the next reader.</summary>
-    public void Reuse(ReadWait wait) => Volatile.Write(ref _spareReader, wait);
-
     /// <summary>Tells the bus of the end that an overflow made; by the publish that did it, with no lock held. Never throws.</summary>
     public void AfterOverflow()
     {
         try
         {
             bool finished;
-            using (ChannelGate.Enter())
+            using (EnterBoth())
+            {
                 finished = LockedTryFinish();
+                Group?.LockedLookForEnd();
+            }
+
             AfterEnd(finished);
         }
         catch (Exception)
@@ -285,22 +248,25 @@ internal abstract class SubscriberChannel
         }
     }
 
-    /// <summary>Counts an event as lost that there was no memory to offer.</summary>
-    public void LoseOffered(ref FanOut fanOut)
+    /// <summary>Closes the channel because it overflowed; the publish that did it tells the owner. On its own, under both gates.</summary>
+    public void LockedOverflow(ref FanOut fanOut)
     {
-        using (ChannelGate.Enter())
-        {
-            if (_state != ChannelState.Open)
-                return;
-            fanOut.Matched++;
-            LockedNextOrdinal();
-            EventOrigin origin = fanOut.Stamp.Origin;
-            fanOut.Add(LockedLose(origin, origin.IsOwn));
-        }
+        // What allocates comes first: a channel that ended and told nobody would stay in its routes.
+        SubscriptionOverflowException fault = Profile.OverflowOn(fanOut.Stamp.Origin.Topic);
+        ChannelEnding ending = LockedEnding();
+        fanOut.AddEnded(this);
+        (_state, ending.Fault) = (ChannelState.Ended, fault);
+        Group!.LockedEnded(this);
+        fanOut.AddWakes(Readers.TakeAll());
     }
 
-    /// <summary>What can be read, as opposed to what is held back.</summary>
-    protected abstract int LockedReadable { get; }
+    /// <summary>Makes an ending, if there is none: it may find no memory.</summary>
+    private ChannelEnding LockedEnding() => _ending ??= new ChannelEnding();
+
+    /// <summary>The part of the counts that is the bus's own traffic.</summary>
+    protected ChannelCounts LockedOwnCounts => _ownCounts?.Value ?? default;
+
+    private void LockedCountOwn(in ChannelCounts more) => _ownCounts!.Value = _ownCounts.Value.Plus(more);
 
     /// <summary>Ends all waits for room, and returns them as a list for the caller to tell.</summary>
     protected abstract WriteWait? LockedEndWaits(ChannelEnd end, ref Loss? loss);
@@ -309,20 +275,6 @@ internal abstract class SubscriberChannel
     protected abstract void LockedDiscard();
 
     protected abstract int LockedOwnQueued();
-
-    /// <summary>Gives an event that is offered its ordinal.</summary>
-    protected long LockedNextOrdinal() => ++LastOrdinal;
-
-    /// <summary>Closes the channel because it overflowed; the publish that did it tells the owner.</summary>
-    protected void LockedOverflow(ref FanOut fanOut)
-    {
-        // What allocates comes first: a channel that ended and told nobody would stay in its routes.
-        SubscriptionOverflowException fault = Profile.OverflowOn(fanOut.Stamp.Origin.Topic);
-        fanOut.AddEnded(this);
-        (_state, _fault) = (ChannelState.Ended, fault);
-
-        fanOut.Wakes = ReadWait.Join(_readers.TakeAll(), fanOut.Wakes);
-    }
 
     /// <summary>The replay is there. False if nobody waits for it any more, because the subscriber left before it came.</summary>
     protected bool LockedEndStart()
@@ -338,36 +290,27 @@ internal abstract class SubscriberChannel
         _isLagging |= begins;
         _counts.Dropped += count;
         if (isOwn)
-            _ownCounts.Dropped += count;
+            LockedCountOwn(new ChannelCounts(0, count, 0));
         return new Loss(this, topic, count, _counts.Dropped, begins);
     }
 
     protected void LockedCountDelivered(EventOrigin origin)
     {
         _counts.Delivered++;
+        LockedIsStarved = false;
         if (origin.IsOwn)
-            _ownCounts.Delivered++;
+            LockedCountOwn(new ChannelCounts(1, 0, 0));
     }
 
     protected void LockedCountDiscarded(int count, int own)
     {
         _counts.Discarded += count;
-        _ownCounts.Discarded += own;
+        if (own > 0)
+            LockedCountOwn(new ChannelCounts(0, 0, own));
     }
 
     /// <summary>An episode of losses is over: the channel ran empty.</summary>
     protected void LockedEndEpisode() => _isLagging = false;
-
-    /// <summary>Has the publisher wake those who are waiting for the event that was queued.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    protected void LockedWakeReaders(ref FanOut fanOut)
-    {
-        if (!_readers.IsEmpty)
-            fanOut.Wakes = ReadWait.Join(_readers.TakeForOne(), fanOut.Wakes);
-    }
-
-    /// <summary>Takes out those who are waiting for one event, for the caller to complete without the lock.</summary>
-    protected ReadWait? LockedTakeReaders() => _readers.TakeForOne();
 
     /// <summary>Whether the end is reached: the caller then calls <see cref="AfterFinish"/> without the lock.</summary>
     protected bool LockedTryFinish()
@@ -380,13 +323,14 @@ internal abstract class SubscriberChannel
 
     protected void AfterFinish()
     {
-        _completion.Finish(_fault);
+        // Without the lock: whoever asks from now on is given a task that has ended.
+        _ending?.Completion.Finish(_ending.Fault);
         Owner.Finished(this);
     }
 
     private void AfterEnd(bool finished)
     {
-        _endToken.Unregister();
+        _ending?.Token.Unregister();
         Owner.Ended(this);
         if (finished)
             AfterFinish();

@@ -1,22 +1,25 @@
+using System.Collections.ObjectModel;
 using EventBus.Diagnostics;
 
 namespace EventBus.Delivery;
 
-/// <summary>What does not change about a subscriber.</summary>
+/// <summary>What does not change about a subscriber, and is the same for all that were made at one place with the same options.</summary>
 internal sealed class SubscriberProfile
 {
+    private readonly string? _handler;
+
     public SubscriberProfile(
-        long id,
         TopicPattern[] patterns,
         Type eventType,
         SubscriptionOptions options,
-        DateTimeOffset createdAt,
         string callerFile,
         int callerLine,
         string? handler = null)
     {
-        Id = id;
+        _handler = handler;
         Patterns = patterns;
+        PatternNames = Array.AsReadOnly(Array.ConvertAll(patterns, p => p.ToString()));
+        Key = KeyOf(PatternNames)!;
         EventType = eventType;
         Capacity = options.Capacity;
         Overflow = options.Overflow;
@@ -24,13 +27,10 @@ internal sealed class SubscriberProfile
         Name = options.Name;
         string? template = Array.Find(patterns, p => !p.IsExact)?.ToString();
         Tags = new SubscriberTags(template is null ? Name ?? handler : Name, template);
-        CreatedAt = createdAt;
         CallerFile = callerFile;
         CallerLine = callerLine;
         ListensToOwn = Array.Exists(patterns, p => TopicRules.IsOwn(p.Segments[0]));
     }
-
-    public long Id { get; }
 
     /// <summary>What it listens to; at least one, each once.</summary>
     public TopicPattern[] Patterns { get; }
@@ -48,8 +48,6 @@ internal sealed class SubscriberProfile
     /// <summary>How metrics tell it from others.</summary>
     public SubscriberTags Tags { get; }
 
-    public DateTimeOffset CreatedAt { get; }
-
     public string CallerFile { get; }
 
     public int CallerLine { get; }
@@ -61,7 +59,24 @@ internal sealed class SubscriberProfile
     public string? OnlyTopic => Patterns is [{ IsExact: true } only] ? only.ToString() : null;
 
     /// <summary>The patterns as the user gave them.</summary>
-    public string[] PatternNames() => Array.ConvertAll(Patterns, p => p.ToString());
+    public ReadOnlyCollection<string> PatternNames { get; }
+
+    /// <summary>What groups are known by, besides the type: the patterns in one string.</summary>
+    public string Key { get; }
+
+    /// <summary>The patterns in one string; null if that cannot be, as one has the separator in it, and so is not valid.</summary>
+    public static string? KeyOf(IReadOnlyCollection<string> patterns)
+    {
+        const char separator = '\n';
+        if (patterns.Any(p => p is null || p.Contains(separator, StringComparison.Ordinal)))
+            return null;
+        return patterns.Count == 1 ? patterns.First() : string.Join(separator, patterns.Distinct(StringComparer.Ordinal));
+    }
+
+    /// <summary>Whether a subscriber to the same patterns and type is no different from this one.</summary>
+    public bool Fits(SubscriptionOptions options, string callerFile, int callerLine, string? handler) =>
+        Capacity == options.Capacity && Overflow == options.Overflow && WaitTimeout == options.WaitTimeout && Name == options.Name
+        && CallerLine == callerLine && CallerFile == callerFile && _handler == handler;
 
     /// <summary>What the reader is thrown whose channel an event on a topic has closed.</summary>
     public SubscriptionOverflowException OverflowOn(string topic) => new(

@@ -221,7 +221,7 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
         Envelope<object>[] events = batch is null ? [Box(first.Envelope)] : Array.ConvertAll(batch, Box);
         SubscriberProfile profile = Channel.Profile;
         Owner.HandlerFailed(new BusEvent.HandlerFailed(
-            profile.Id, profile.Name, profile.PatternNames(), Name, first.Origin.Topic, first.EventType, events.Length, attempts, failure)
+            Channel.Id, profile.Name, profile.PatternNames, Name, first.Origin.Topic, first.EventType, events.Length, attempts, failure)
         {
             Events = events,
         });
@@ -237,7 +237,7 @@ internal abstract class HandlerLoop<TEvent> : HandlerLoop
         if (profile.ListensToOwn)
             return;
         Owner.HandlerFailed(new BusEvent.HandlerFailed(
-            profile.Id, profile.Name, profile.PatternNames(), Name, overflow.Topic, profile.EventType, EventCount: 0, Attempts: 0, overflow));
+            Channel.Id, profile.Name, profile.PatternNames, Name, overflow.Topic, profile.EventType, EventCount: 0, Attempts: 0, overflow));
     }
 
     private TimeSpan DelayAfter(int attempt)

@@ -27,7 +27,9 @@ internal sealed class BusInspector
 
     public IReadOnlyList<SubscriptionInfo> GetSubscriptions(string? topic)
     {
-        IEnumerable<SubscriberChannel> channels = topic is null ? _registry.Live() : Reached(topic);
+        List<SubscriberChannel> channels = topic is null ? _registry.Live() : [];
+        foreach (SubscriberGroup group in topic is null ? [] : Reached(topic))
+            group.CopyTo(channels, ended: false);
         return [.. channels.Select(InfoOf).OrderBy(i => i.Id)];
     }
 
@@ -57,8 +59,8 @@ internal sealed class BusInspector
         SubscriberProfile profile = channel.Profile;
         ChannelSnapshot now = channel.Snapshot();
         return new SubscriptionInfo(
-            profile.Id, profile.Name, profile.PatternNames(), profile.EventType, profile.Capacity, now.Count, now.Counts.Delivered,
-            now.Counts.Dropped, profile.CreatedAt);
+            channel.Id, profile.Name, profile.PatternNames, profile.EventType, profile.Capacity, now.Count, now.Counts.Delivered,
+            now.Counts.Dropped, channel.CreatedAt);
     }
 
     /// <summary>One measurement for each set of tags, however many subscriptions share it.</summary>
@@ -69,8 +71,8 @@ internal sealed class BusInspector
                 .Select(g => new Measurement<int>(g.Sum(measure), g.Key.ToTagList()))
             : [];
 
-    /// <summary>Those a publish to a topic would reach: nobody, once it has been completed.</summary>
-    private SubscriberChannel[] Reached(string topic)
+    /// <summary>The groups a publish to a topic would reach: nobody, once it has been completed.</summary>
+    private SubscriberGroup[] Reached(string topic)
     {
         TopicRules.ThrowIfNoTopic(topic);
         TopicRoute route = _registry.GetRoute(topic);
@@ -83,6 +85,6 @@ internal sealed class BusInspector
             }
         }
 
-        return route.Members;
+        return route.Groups;
     }
 }

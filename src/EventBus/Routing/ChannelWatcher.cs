@@ -68,13 +68,13 @@ internal sealed class ChannelWatcher : IChannelOwner
         if (!IsToBeReported(loss))
             return;
         if (Logger.IsEnabled(LogLevel.Warning) && _laggingLog.TryPass())
-            Log.SubscriberLagging(Logger, profile.Id, profile.ToString(), profile.Capacity, profile.Overflow, loss.Dropped);
+            Log.SubscriberLagging(Logger, loss.Channel.Id, profile.ToString(), profile.Capacity, profile.Overflow, loss.Dropped);
 
         _router.PublishOwn(BusEvent.LaggingTopic, loss, static loss =>
         {
             SubscriberProfile profile = loss.Channel.Profile;
             return new BusEvent.SubscriberLagging(
-                profile.Id, profile.Name, profile.PatternNames(), loss.Topic.Topic, profile.Overflow, profile.Capacity, loss.Dropped);
+                loss.Channel.Id, profile.Name, profile.PatternNames, loss.Topic.Topic, profile.Overflow, profile.Capacity, loss.Dropped);
         });
     }
 

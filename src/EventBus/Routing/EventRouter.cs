@@ -8,9 +8,9 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Routing;
 
-/// <summary>Takes an event from its publisher to every channel it is for.</summary>
+/// <summary>Takes an event from its publisher to every group it is for.</summary>
 /// <remarks>
-/// Locks, outermost first: the history's gate, the registry's, a channel's. User code runs under none of them: what a fan-out
+/// Locks, outermost first: the history's gate, the registry's, a group's, a channel's. User code runs under none of them: what a fan-out
 /// has to tell (readers to wake, losses to report) waits in <see cref="FanOut"/> until all are free. All fields but the
 /// interlocked count of refusals are set once.
 /// </remarks>
@@ -116,7 +116,7 @@ internal sealed class EventRouter
         try
         {
             TopicRoute route = _routes.GetOwn(topic.Name);
-            if (route is { HasMembers: true, Members: [], KeepsHistory: false })
+            if (route is { HasGroups: true, Groups: [], KeepsHistory: false })
                 return;
             TEvent @event = create(from);
             FanOut fanOut = new(mayWait: false, _telemetry.CountsLosses);
@@ -235,43 +235,42 @@ internal sealed class EventRouter
     private void Offer<TEvent>(TopicRoute route, in TEvent @event, object? boxed, SubscriberChannel? except, ref FanOut fanOut)
         where TEvent : notnull
     {
-        if (route.HasMembers)
-            Offer(route.Members, in @event, boxed, except, ref fanOut);
+        if (route.HasGroups)
+            Offer(route.Groups, in @event, boxed, except, ref fanOut);
         else
             OfferOneByOne(route.Origin.Topic, in @event, boxed ?? @event, except, ref fanOut);
     }
 
-    /// <summary>Offers an event to members that there was no memory to list.</summary>
+    /// <summary>Offers an event to groups that there was no memory to list.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void OfferOneByOne<TEvent>(string topic, in TEvent @event, object boxed, SubscriberChannel? except, ref FanOut fanOut)
         where TEvent : notnull
     {
         lock (_routes.Gate)
         {
-            foreach (SubscriberChannel channel in _routes.LockedWalk(topic))
-                Offer(new ReadOnlySpan<SubscriberChannel>(in channel), in @event, boxed, except, ref fanOut);
+            foreach (SubscriberGroup group in _routes.LockedWalk(topic))
+                Offer(new ReadOnlySpan<SubscriberGroup>(in group), in @event, boxed, except, ref fanOut);
         }
     }
 
     private static void Offer<TEvent>(
-        scoped ReadOnlySpan<SubscriberChannel> members, in TEvent @event, object? boxed, SubscriberChannel? except, ref FanOut fanOut)
+        scoped ReadOnlySpan<SubscriberGroup> groups, in TEvent @event, object? boxed, SubscriberChannel? except, ref FanOut fanOut)
         where TEvent : notnull
     {
-        foreach (SubscriberChannel channel in members)
+        foreach (SubscriberGroup group in groups)
         {
-            if (channel == except)
-                continue;
             if (!typeof(TEvent).IsValueType)
-                channel.OfferObject(@event, ref fanOut);
-            else if (channel is SubscriberChannel<TEvent> same)
-                same.Offer(in @event, ref fanOut);
-            else if (!channel.StoresValues)
-                OfferBoxed(channel, in @event, ref boxed, ref fanOut);
+                group.OfferObject(@event, except, ref fanOut);
+            else if (group is SubscriberGroup<TEvent> same)
+                same.Offer(in @event, except, ref fanOut);
+            else if (!group.StoresValues)
+                OfferBoxed(group, in @event, ref boxed, except, ref fanOut);
         }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void OfferBoxed<TEvent>(SubscriberChannel channel, in TEvent @event, ref object? boxed, ref FanOut fanOut)
+    private static void OfferBoxed<TEvent>(
+        SubscriberGroup group, in TEvent @event, ref object? boxed, SubscriberChannel? except, ref FanOut fanOut)
         where TEvent : notnull
     {
         try
@@ -280,10 +279,10 @@ internal sealed class EventRouter
         }
         catch (OutOfMemoryException)
         {
-            channel.LoseOffered(ref fanOut);
+            group.LoseOffered(except, ref fanOut);
             return;
         }
 
-        channel.OfferObject(boxed, ref fanOut);
+        group.OfferObject(boxed, except, ref fanOut);
     }
 }

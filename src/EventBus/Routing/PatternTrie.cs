@@ -2,7 +2,7 @@ using EventBus.Delivery;
 
 namespace EventBus.Routing;
 
-/// <summary>The subscriptions to patterns with wildcards, found by topic. Not thread-safe: the registry's lock guards it.</summary>
+/// <summary>The groups that listen to patterns with wildcards, found by topic. Not thread-safe: the registry's lock guards it.</summary>
 /// <remarks>
 /// A node is a position in one or more patterns. Matching walks the topic's segments once and keeps the set of positions that
 /// can have been reached, so that its cost is bounded by segments × positions; backtracking would be exponential in the
@@ -19,9 +19,9 @@ internal sealed class PatternTrie
     /// <summary>Counts steps, so that a node knows whether it is in the set of this one.</summary>
     private long _step;
 
-    /// <summary>Lets a channel listen to a pattern; if there is no memory for it, the trie is as it was.</summary>
+    /// <summary>Lets a group listen to a pattern; if there is no memory for it, the trie is as it was.</summary>
     /// <returns>Whether nobody listened to the pattern before.</returns>
-    public bool Add(TopicPattern pattern, SubscriberChannel channel)
+    public bool Add(TopicPattern pattern, SubscriberGroup group)
     {
         Node known = _root;
         int depth = 0;
@@ -44,15 +44,15 @@ internal sealed class PatternTrie
             node = next;
         }
 
-        PatternMembers members = node.Members ??= new PatternMembers();
-        bool isNew = members.Channels.Count == 0;
-        members.Add(channel);
+        PatternGroups groups = node.Groups ??= new PatternGroups();
+        bool isNew = groups.Groups.Count == 0;
+        groups.Add(group);
         if (branch is not null)
             known.AddChild(branch);
         return isNew;
     }
 
-    public void Remove(TopicPattern pattern, SubscriberChannel channel)
+    public void Remove(TopicPattern pattern, SubscriberGroup group)
     {
         Node? node = _root;
         foreach (string segment in pattern.Segments)
@@ -62,7 +62,7 @@ internal sealed class PatternTrie
                 return;
         }
 
-        node.Members?.Remove(channel);
+        node.Groups?.Remove(group);
         while (node is { IsUnused: true, Parent: { } parent })
         {
             parent.RemoveChild(node.Segment);
@@ -70,7 +70,7 @@ internal sealed class PatternTrie
         }
     }
 
-    /// <summary>Adds the members of every pattern that matches a topic to a route, each once.</summary>
+    /// <summary>Adds the groups of every pattern that matches a topic to a route, each once.</summary>
     public void Match(string topic, RouteBuilder route)
     {
         if (_root.IsUnused)
@@ -80,8 +80,8 @@ internal sealed class PatternTrie
             Walk(topic);
             foreach (Node node in _reached)
             {
-                if (node.Members is { Channels.Count: > 0 } members)
-                    route.Add(members);
+                if (node.Groups is { Groups.Count: > 0 } groups)
+                    route.Add(groups);
             }
         }
         finally
@@ -144,7 +144,7 @@ internal sealed class PatternTrie
 
         public string Segment => segment;
 
-        public PatternMembers? Members { get; set; }
+        public PatternGroups? Groups { get; set; }
 
         public Node? OneSegment { get; private set; }
 
@@ -155,7 +155,7 @@ internal sealed class PatternTrie
         /// <summary>The step that reached this node last.</summary>
         public long Step { get; set; }
 
-        public bool IsUnused => Members is not { Channels.Count: > 0 } && OneSegment is null && AnySegments is null && _literals is not { Count: > 0 };
+        public bool IsUnused => Groups is not { Groups.Count: > 0 } && OneSegment is null && AnySegments is null && _literals is not { Count: > 0 };
 
         /// <summary>The child for a segment of a topic, or for one of a pattern, where wildcards are children of their own.</summary>
         public Node? Child(string segment) =>

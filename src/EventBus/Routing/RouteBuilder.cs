@@ -2,25 +2,25 @@ using EventBus.Delivery;
 
 namespace EventBus.Routing;
 
-/// <summary>Collects the members of one topic's route, each once. Guarded by the registry's lock.</summary>
+/// <summary>Collects the groups of one topic's route, each once. Guarded by the registry's lock.</summary>
 /// <remarks>
 /// Whatever throws while it is used (a list or an array that there is no memory for), <see cref="Clear"/> leaves nothing of this topic for
 /// the next one.
 /// </remarks>
-/// <param name="newArray">Makes the arrays of members, which may be large.</param>
-internal sealed class RouteBuilder(Func<int, SubscriberChannel[]> newArray)
+/// <param name="newArray">Makes the arrays of groups, which may be large.</param>
+internal sealed class RouteBuilder(Func<int, SubscriberGroup[]> newArray)
 {
-    private readonly List<PatternMembers> _patterns = [];
-    private MemberSet? _exact;
+    private readonly List<PatternGroups> _patterns = [];
+    private GroupSet? _exact;
 
-    /// <summary>The number of the last route that was built; a channel that carries it is in already.</summary>
+    /// <summary>The number of the last route that was built; a group that carries it is in already.</summary>
     private long _mark;
 
-    /// <summary>Adds those who listen to just this topic.</summary>
-    public void Add(MemberSet exact) => _exact = exact;
+    /// <summary>Adds the groups that listen to this topic.</summary>
+    public void Add(GroupSet exact) => _exact = exact;
 
-    /// <summary>Adds those who listen to a pattern that matches.</summary>
-    public void Add(PatternMembers pattern) => _patterns.Add(pattern);
+    /// <summary>Adds the groups that listen to a pattern that matches.</summary>
+    public void Add(PatternGroups pattern) => _patterns.Add(pattern);
 
     public void Clear()
     {
@@ -28,10 +28,10 @@ internal sealed class RouteBuilder(Func<int, SubscriberChannel[]> newArray)
         _patterns.Clear();
     }
 
-    /// <summary>The channels that were added, as they are now; the array is not to be changed.</summary>
-    public SubscriberChannel[] ToArray()
+    /// <summary>The groups that were added, as they are now; the array is not to be changed.</summary>
+    public SubscriberGroup[] ToArray()
     {
-        // Most topics have one set of members, and it may be large: then it is copied without being looked at, and a pattern's only once.
+        // Most topics have one set of groups: then it is copied without being looked at, and a pattern's only once.
         if (_exact is null)
         {
             switch (_patterns)
@@ -39,7 +39,7 @@ internal sealed class RouteBuilder(Func<int, SubscriberChannel[]> newArray)
                 case []:
                     return [];
                 case [{ } only]:
-                    return only.Shared ??= Copy(only.Channels);
+                    return only.Shared ??= Copy(only.Groups);
             }
         }
         else if (_patterns.Count == 0)
@@ -47,53 +47,53 @@ internal sealed class RouteBuilder(Func<int, SubscriberChannel[]> newArray)
             return Copy(_exact);
         }
 
-        SubscriberChannel[] members = newArray((_exact?.Count ?? 0) + _patterns.Sum(p => p.Channels.Count));
+        SubscriberGroup[] groups = newArray((_exact?.Count ?? 0) + _patterns.Sum(p => p.Groups.Count));
         int count = 0;
-        foreach (SubscriberChannel channel in Walk())
-            members[count++] = channel;
-        if (count == members.Length)
-            return members;
-        SubscriberChannel[] fewer = newArray(count);
-        members.AsSpan(0, count).CopyTo(fewer);
+        foreach (SubscriberGroup group in Walk())
+            groups[count++] = group;
+        if (count == groups.Length)
+            return groups;
+        SubscriberGroup[] fewer = newArray(count);
+        groups.AsSpan(0, count).CopyTo(fewer);
         return fewer;
     }
 
-    /// <summary>The channels that were added, one after the other. The registry's lock is to be held until the last.</summary>
-    public IEnumerable<SubscriberChannel> Walk()
+    /// <summary>The groups that were added, one after the other. The registry's lock is to be held until the last.</summary>
+    public IEnumerable<SubscriberGroup> Walk()
     {
         long mark = ++_mark;
         if (_exact is not null)
         {
-            foreach (SubscriberChannel channel in _exact)
+            foreach (SubscriberGroup group in _exact.All())
             {
-                channel.RouteMark = mark;
-                yield return channel;
+                group.RouteMark = mark;
+                yield return group;
             }
         }
 
-        foreach (PatternMembers pattern in _patterns)
+        foreach (PatternGroups pattern in _patterns)
         {
-            foreach (SubscriberChannel channel in pattern.Channels)
+            foreach (SubscriberGroup group in pattern.Groups.All())
             {
-                if (channel.RouteMark == mark)
+                if (group.RouteMark == mark)
                     continue;
-                channel.RouteMark = mark;
-                yield return channel;
+                group.RouteMark = mark;
+                yield return group;
             }
         }
     }
 
-    /// <summary>Lets the patterns know a route with their members, so that a change of them drops it.</summary>
+    /// <summary>Lets the patterns know a route with their groups, so that a change of them drops it.</summary>
     public void Note(CachedRoute route)
     {
-        foreach (PatternMembers pattern in _patterns)
+        foreach (PatternGroups pattern in _patterns)
             pattern.Note(route);
     }
 
-    private SubscriberChannel[] Copy(MemberSet only)
+    private SubscriberGroup[] Copy(GroupSet only)
     {
-        SubscriberChannel[] members = newArray(only.Count);
-        only.CopyTo(members);
-        return members;
+        SubscriberGroup[] groups = newArray(only.Count);
+        only.CopyTo(groups);
+        return groups;
     }
 }

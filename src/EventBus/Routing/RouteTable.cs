@@ -4,23 +4,23 @@ using EventBus.History;
 
 namespace EventBus.Routing;
 
-/// <summary>Which channels listen to what, and the routes that follow from it.</summary>
+/// <summary>Which groups listen to what, and the routes that follow from it.</summary>
 /// <remarks>
 /// <para>
 /// <see cref="Gate"/> guards everything but the reading of the caches, and every route that is found in them is the one that would be built
-/// now: who joins or leaves drops, before the gate is free, the routes it concerns. An exact topic concerns one; a pattern's members
-/// know the routes they are in (<see cref="PatternMembers"/>); and a pattern that is new is left for whoever uses a route next to compare
-/// (<see cref="NewPatterns"/>). The next publish to a topic rebuilds its route as part of a fan-out that has to touch every member anyway.
+/// now: a group that comes or goes drops, before the gate is free, the routes it concerns. An exact topic concerns one; a pattern's groups
+/// know the routes they are in (<see cref="PatternGroups"/>); and a pattern that is new is left for whoever uses a route next to compare
+/// (<see cref="NewPatterns"/>). The next publish to a topic rebuilds its route.
 /// </para>
 /// <para>
-/// Out of memory leaves things as they were: a join takes place as a whole or not at all, a leave needs none, and a topic whose members
+/// Out of memory leaves things as they were: a join takes place as a whole or not at all, a leave needs none, and a topic whose groups
 /// there is no array for has its events offered to one after the other (<see cref="LockedWalk"/>).
 /// </para>
 /// </remarks>
 internal sealed class RouteTable
 {
     private readonly HistoryStore _history;
-    private readonly Dictionary<string, MemberSet> _topics = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, GroupSet> _topics = new(StringComparer.Ordinal);
     private readonly PatternTrie _patterns = new();
     private readonly RouteBuilder _builder;
     private readonly RouteCache _routes = new();
@@ -33,14 +33,14 @@ internal sealed class RouteTable
 
     /// <summary>Creates a table.</summary>
     /// <param name="history">Where a topic's history rule is known.</param>
-    /// <param name="newArray">Makes arrays of members; null: as usual.</param>
-    public RouteTable(HistoryStore history, Func<int, SubscriberChannel[]>? newArray = null)
+    /// <param name="newArray">Makes arrays of groups; null: as usual.</param>
+    public RouteTable(HistoryStore history, Func<int, SubscriberGroup[]>? newArray = null)
     {
         _history = history;
-        _builder = new RouteBuilder(newArray ?? (static length => new SubscriberChannel[length]));
+        _builder = new RouteBuilder(newArray ?? (static length => new SubscriberGroup[length]));
     }
 
-    /// <summary>Held by who joins and leaves, and over <see cref="LockedWalk"/>. Inside it only channels are locked.</summary>
+    /// <summary>Held by who joins and leaves, and over <see cref="LockedWalk"/>. Inside it only groups and channels are locked.</summary>
     public Lock Gate { get; } = new();
 
     /// <summary>Exact topics that somebody listens to. Under the gate.</summary>
@@ -57,13 +57,13 @@ internal sealed class RouteTable
     public TopicRoute GetOwn(string topic) => _ownRoutes.TryGet(topic, out TopicRoute? route) ? route : Build(topic, _ownRoutes);
 
     /// <summary>Those a topic's events go to, each once, without an array of them. The gate is to be held until the last.</summary>
-    public IEnumerable<SubscriberChannel> LockedWalk(string topic)
+    public IEnumerable<SubscriberGroup> LockedWalk(string topic)
     {
         try
         {
             LockedMatch(topic);
-            foreach (SubscriberChannel channel in _builder.Walk())
-                yield return channel;
+            foreach (SubscriberGroup group in _builder.Walk())
+                yield return group;
         }
         finally
         {
@@ -71,65 +71,65 @@ internal sealed class RouteTable
         }
     }
 
-    /// <summary>Lets a channel listen to all of its patterns, or to none if there is no memory for it.</summary>
-    public void LockedJoin(SubscriberChannel channel)
+    /// <summary>Lets a group listen to all of its patterns, or to none if there is no memory for it.</summary>
+    public void LockedAdd(SubscriberGroup group)
     {
         int joined = 0;
         try
         {
-            for (; joined < channel.Profile.Patterns.Length; joined++)
-                LockedAdd(channel.Profile.Patterns[joined], channel);
+            for (; joined < group.Profile.Patterns.Length; joined++)
+                LockedAdd(group.Profile.Patterns[joined], group);
         }
         catch
         {
-            LockedRemove(channel, joined);
+            LockedRemove(group, joined);
             throw;
         }
     }
 
-    /// <summary>Takes a channel from all of its patterns.</summary>
-    public void LockedLeave(SubscriberChannel channel) => LockedRemove(channel, channel.Profile.Patterns.Length);
+    /// <summary>Takes a group from all of its patterns.</summary>
+    public void LockedRemove(SubscriberGroup group) => LockedRemove(group, group.Profile.Patterns.Length);
 
-    /// <summary>Lets a channel listen to one of its patterns; if there is no memory for it, nothing has changed.</summary>
-    private void LockedAdd(TopicPattern pattern, SubscriberChannel channel)
+    /// <summary>Lets a group listen to one of its patterns; if there is no memory for it, nothing has changed.</summary>
+    private void LockedAdd(TopicPattern pattern, SubscriberGroup group)
     {
         string topic = pattern.ToString();
         if (!pattern.IsExact)
         {
-            if (_patterns.Add(pattern, channel))
+            if (_patterns.Add(pattern, group))
                 LockedCacheOf(topic).PatternAdded(pattern);
             return;
         }
 
-        if (_topics.TryGetValue(topic, out MemberSet? members))
+        if (_topics.TryGetValue(topic, out GroupSet? groups))
         {
-            members.Add(channel);
+            groups.Add(group);
         }
         else
         {
-            members = new MemberSet();
-            members.Add(channel);
-            _topics.Add(topic, members);
+            groups = new GroupSet();
+            groups.Add(group);
+            _topics.Add(topic, groups);
         }
 
         LockedCacheOf(topic).Remove(topic);
     }
 
-    /// <summary>Takes a channel from as many of its patterns as it listens to.</summary>
-    private void LockedRemove(SubscriberChannel channel, int patterns)
+    /// <summary>Takes a group from as many of its patterns as it listens to.</summary>
+    private void LockedRemove(SubscriberGroup group, int patterns)
     {
-        foreach (TopicPattern pattern in channel.Profile.Patterns.AsSpan(0, patterns))
+        foreach (TopicPattern pattern in group.Profile.Patterns.AsSpan(0, patterns))
         {
             if (!pattern.IsExact)
             {
-                _patterns.Remove(pattern, channel);
+                _patterns.Remove(pattern, group);
                 continue;
             }
 
             string topic = pattern.ToString();
-            MemberSet members = _topics[topic];
-            members.Remove(channel);
-            if (members.Count == 0)
+            GroupSet groups = _topics[topic];
+            groups.Remove(group);
+            if (groups.Count == 0)
             {
                 _topics.Remove(topic);
                 _topics.Shrink();
@@ -152,8 +152,8 @@ internal sealed class RouteTable
             try
             {
                 LockedMatch(topic);
-                TopicRoute route = new(topic, LockedMembers(), _history.RuleOf(topic));
-                if (cache is not null && route.HasMembers)
+                TopicRoute route = new(topic, LockedGroups(), _history.RuleOf(topic));
+                if (cache is not null && route.HasGroups)
                     LockedKeep(cache, route);
                 return route;
             }
@@ -166,12 +166,12 @@ internal sealed class RouteTable
 
     private void LockedMatch(string topic)
     {
-        if (_topics.TryGetValue(topic, out MemberSet? exact))
+        if (_topics.TryGetValue(topic, out GroupSet? exact))
             _builder.Add(exact);
         _patterns.Match(topic, _builder);
     }
 
-    private SubscriberChannel[]? LockedMembers()
+    private SubscriberGroup[]? LockedGroups()
     {
         try
         {

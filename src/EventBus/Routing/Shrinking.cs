@@ -23,7 +23,8 @@ internal static class Shrinking
         }
     }
 
-    public static void Shrink<TValue>(this Dictionary<string, TValue> dictionary)
+    public static void Shrink<TKey, TValue>(this Dictionary<TKey, TValue> dictionary)
+        where TKey : notnull
     {
         if (!IsMostlyFree(dictionary.Count, dictionary.Capacity))
             return;

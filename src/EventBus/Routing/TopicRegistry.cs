@@ -9,15 +9,19 @@ namespace EventBus.Routing;
 /// there is no memory for it, neither.
 /// </para>
 /// <para>
-/// <see cref="_channels"/> holds every channel that is live or unread; <see cref="_live"/> counts the live ones. What became of the
-/// events of the others is in <see cref="_finishedCounts"/>, so that no event is counted twice or not at all.
+/// Subscriptions to the same patterns and type are a group. <see cref="_groups"/> has those with a member that is live or unread; only those
+/// with a live one are in the routes. What became of the events of all other channels is in <see cref="_finishedCounts"/>, so that no event is
+/// counted twice or not at all.
 /// </para>
 /// </remarks>
 internal sealed class TopicRegistry
 {
     private readonly int _maxSubscriptions;
     private readonly RouteTable _routes;
-    private readonly MemberSet _channels = new();
+    private readonly Dictionary<(string Patterns, Type EventType), SubscriberGroup> _groups = [];
+
+    /// <summary>Those that had ended before they could join.</summary>
+    private readonly HashSet<SubscriberChannel> _strays = [];
     private int _live;
     private volatile bool _isClosed;
 
@@ -36,7 +40,14 @@ internal sealed class TopicRegistry
     /// <inheritdoc cref="RouteTable.Get"/>
     public TopicRoute GetRoute(string topic) => _routes.Get(topic);
 
-    /// <summary>Lets a channel in: it gets what is published after this returns.</summary>
+    /// <summary>What the latest subscriber to the same patterns and type is like; null if there is none.</summary>
+    public SubscriberProfile? LatestProfile(string patterns, Type eventType)
+    {
+        lock (_routes.Gate)
+            return _groups.TryGetValue((patterns, eventType), out SubscriberGroup? group) ? group.Profile : null;
+    }
+
+    /// <summary>Lets a channel in: it gets what is published after this returns. One that has ended is not let in.</summary>
     /// <exception cref="InvalidOperationException">There are too many.</exception>
     /// <exception cref="ObjectDisposedException">The registry is closed.</exception>
     public void Join(SubscriberChannel channel)
@@ -51,19 +62,23 @@ internal sealed class TopicRegistry
                     "allows. Dispose subscriptions that are no longer read, or raise the limit if you need as many.");
             }
 
-            _channels.Add(channel);
+            SubscriberGroup group = LockedGroupOf(channel);
             try
             {
-                _routes.LockedJoin(channel);
+                if (group.Joined == 0)
+                    _routes.LockedAdd(group);
+                if (LockedTryJoin(group, channel))
+                {
+                    group.Profile = channel.Profile;
+                    group.Known++;
+                    _live++;
+                    channel.IsJoined = true;
+                }
             }
-            catch
+            finally
             {
-                _channels.Remove(channel);
-                throw;
+                LockedDropIfUnused(group);
             }
-
-            _live++;
-            channel.IsJoined = true;
         }
     }
 
@@ -73,7 +88,7 @@ internal sealed class TopicRegistry
         lock (_routes.Gate)
         {
             ObjectDisposedException.ThrowIf(_isClosed, typeof(IEventBus));
-            _channels.Add(channel);
+            _strays.Add(channel);
         }
     }
 
@@ -86,7 +101,7 @@ internal sealed class TopicRegistry
                 return;
             channel.IsJoined = false;
             _live--;
-            _routes.LockedLeave(channel);
+            LockedLeave(channel.Group!);
         }
     }
 
@@ -97,7 +112,15 @@ internal sealed class TopicRegistry
         {
             ChannelSnapshot last = channel.Snapshot();
             _finishedCounts = _finishedCounts.Plus(last.Counts).Minus(last.OwnCounts);
-            _channels.Remove(channel);
+            if (channel.Group is not { } group)
+            {
+                _strays.Remove(channel);
+                return;
+            }
+
+            group.Forget(channel);
+            group.Known--;
+            LockedDropIfUnused(group);
         }
     }
 
@@ -108,7 +131,7 @@ internal sealed class TopicRegistry
         lock (_routes.Gate)
         {
             _isClosed = true;
-            return LockedLive();
+            return LockedChannels(ended: false);
         }
     }
 
@@ -116,7 +139,7 @@ internal sealed class TopicRegistry
     public List<SubscriberChannel> Live()
     {
         lock (_routes.Gate)
-            return LockedLive();
+            return LockedChannels(ended: false);
     }
 
     /// <summary>The registry's part of the statistics.</summary>
@@ -127,7 +150,7 @@ internal sealed class TopicRegistry
             ChannelCounts counts = _finishedCounts;
             long queued = 0;
             double highestFill = 0;
-            foreach (SubscriberChannel channel in _channels)
+            foreach (SubscriberChannel channel in LockedChannels(ended: true).Concat(_strays))
             {
                 ChannelSnapshot now = channel.Snapshot();
                 counts = counts.Plus(now.Counts).Minus(now.OwnCounts);
@@ -148,15 +171,56 @@ internal sealed class TopicRegistry
         }
     }
 
-    private List<SubscriberChannel> LockedLive()
+    private SubscriberGroup LockedGroupOf(SubscriberChannel channel)
     {
-        List<SubscriberChannel> live = new(_live);
-        foreach (SubscriberChannel channel in _channels)
+        (string, Type) key = KeyOf(channel.Profile);
+        if (!_groups.TryGetValue(key, out SubscriberGroup? group))
         {
-            if (channel.IsJoined)
-                live.Add(channel);
+            group = channel.CreateGroup();
+            _groups.Add(key, group);
         }
 
-        return live;
+        return group;
+    }
+
+    /// <summary>Joins a group that the routes know; if there is no memory for it, or the channel has ended, the routes are as they were.</summary>
+    private bool LockedTryJoin(SubscriberGroup group, SubscriberChannel channel)
+    {
+        group.Joined++;
+        bool isIn = false;
+        try
+        {
+            group.Join(channel);
+            isIn = channel.Group is not null;
+        }
+        finally
+        {
+            if (!isIn)
+                LockedLeave(group);
+        }
+
+        return isIn;
+    }
+
+    private void LockedLeave(SubscriberGroup group)
+    {
+        if (--group.Joined == 0)
+            _routes.LockedRemove(group);
+    }
+
+    private void LockedDropIfUnused(SubscriberGroup group)
+    {
+        if (group.Known == 0 && _groups.Remove(KeyOf(group.Profile)))
+            _groups.Shrink();
+    }
+
+    private static (string Patterns, Type EventType) KeyOf(SubscriberProfile profile) => (profile.Key, profile.EventType);
+
+    private List<SubscriberChannel> LockedChannels(bool ended)
+    {
+        List<SubscriberChannel> channels = new(_live);
+        foreach (SubscriberGroup group in _groups.Values)
+            group.CopyTo(channels, ended);
+        return channels;
     }
 }

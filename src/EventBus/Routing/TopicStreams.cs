@@ -73,7 +73,7 @@ internal sealed class TopicStreams
             return false;
         int rule = _history.RuleOf(topic);
         long now = _clock.UtcTicks;
-        SubscriberChannel[] ending;
+        List<SubscriberChannel> ending;
         if (rule < 0)
         {
             ending = EndingWith(topic);
@@ -83,7 +83,7 @@ internal sealed class TopicStreams
             lock (_history.Gate)
             {
                 ending = EndingWith(topic);
-                if (!_history.TryComplete(rule, topic, ending.Length > 0, now))
+                if (!_history.TryComplete(rule, topic, ending.Count > 0, now))
                     return false;
             }
         }
@@ -124,6 +124,15 @@ internal sealed class TopicStreams
     }
 
     /// <summary>The channels that end with a topic.</summary>
-    private SubscriberChannel[] EndingWith(string topic) =>
-        Array.FindAll(_registry.GetRoute(topic).Members, c => c.Profile.OnlyTopic is not null);
+    private List<SubscriberChannel> EndingWith(string topic)
+    {
+        List<SubscriberChannel> ending = [];
+        foreach (SubscriberGroup group in _registry.GetRoute(topic).Groups)
+        {
+            if (group.Profile.OnlyTopic is not null)
+                group.CopyTo(ending, ended: false);
+        }
+
+        return ending;
+    }
 }

@@ -117,7 +117,7 @@ public class FaultyOwner : DispatchProxy
 
     internal static void Of(SubscriberChannel channel, string member)
     {
-        FieldInfo owner = typeof(SubscriberChannel).GetField($"<{nameof(SubscriberChannel.Owner)}>k__BackingField", BindingFlags.Instance | BindingFlags.NonPublic)!;
+        FieldInfo owner = typeof(GroupMember).GetField($"<{nameof(SubscriberChannel.Owner)}>k__BackingField", BindingFlags.Instance | BindingFlags.NonPublic)!;
         IChannelOwner proxy = Create<IChannelOwner, FaultyOwner>();
         ((FaultyOwner)(object)proxy)._owner = channel.Owner;
         ((FaultyOwner)(object)proxy)._member = member;

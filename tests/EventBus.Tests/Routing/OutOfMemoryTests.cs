@@ -87,26 +87,26 @@ public sealed class OutOfMemoryTests : IDisposable
         SubscriberChannel<int> a = _rig.Join("a:#"), b = _rig.Join("b");
         lock (_rig.Table.Gate)
         {
-            foreach (SubscriberChannel first in _rig.Table.LockedWalk("a"))
+            foreach (SubscriberGroup first in _rig.Table.LockedWalk("a"))
             {
-                first.Should().BeSameAs(a);
+                first.Should().BeSameAs(a.Group);
                 break;
             }
         }
 
-        _rig.Table.Get("b").Members.Should().Equal(b);
+        _rig.MembersOf("b").Should().Equal(b);
     }
 
     [Fact]
     public void Match_ThrowsHalfWay_LeavesNothingForTheNextTopic()
     {
         PatternTrie trie = new();
-        trie.Add(TopicPattern.Parse("a:#"), _rig.Create<int>("a:#"));
-        SubscriberChannel<int> b = _rig.Create<int>("b:#");
+        trie.Add(TopicPattern.Parse("a:#"), _rig.Create<int>("a:#").CreateGroup());
+        SubscriberGroup b = _rig.Create<int>("b:#").CreateGroup();
         trie.Add(TopicPattern.Parse("b:#"), b);
 
         FluentActions.Invoking(() => trie.Match("a:1", null!)).Should().Throw<NullReferenceException>();
-        RouteBuilder builder = new(length => new SubscriberChannel[length]);
+        RouteBuilder builder = new(length => new SubscriberGroup[length]);
         trie.Match("b", builder);
 
         builder.ToArray().Should().Equal(b);

@@ -40,9 +40,8 @@ internal sealed class RoutingRig : IDisposable
     public SubscriberChannel<TEvent> Create<TEvent>(params string[] patterns)
         where TEvent : notnull
     {
-        SubscriberProfile profile = new(
-            ++_lastId, Array.ConvertAll(patterns, TopicPattern.Parse), typeof(TEvent), new SubscriptionOptions(), default, "", 0);
-        return new SubscriberChannel<TEvent>(_watcher, profile);
+        SubscriberProfile profile = new(Array.ConvertAll(patterns, TopicPattern.Parse), typeof(TEvent), new SubscriptionOptions(), "", 0);
+        return new SubscriberChannel<TEvent>(_watcher, profile, ++_lastId, default);
     }
 
     public SubscriberChannel<int> Join(params string[] patterns)
@@ -54,6 +53,21 @@ internal sealed class RoutingRig : IDisposable
 
     public PublishResult Publish(string topic, int @event, SubscriberChannel? except = null) => Router.Publish(topic, in @event, except);
 
-    private SubscriberChannel[] NewArray(int length) =>
-        ArrayFailure is null || ArraysLeft-- > 0 ? new SubscriberChannel[length] : throw ArrayFailure;
+    /// <summary>Those whom a topic's route leads to.</summary>
+    public List<SubscriberChannel> MembersOf(string topic) => MembersOf(Table.Get(topic));
+
+    /// <inheritdoc cref="MembersOf(string)"/>
+    public static List<SubscriberChannel> MembersOf(TopicRoute route)
+    {
+        List<SubscriberChannel> members = [];
+        foreach (SubscriberGroup group in route.Groups)
+            group.CopyTo(members, ended: false);
+        return members;
+    }
+
+    /// <summary>Ends a channel, as its subscription does.</summary>
+    public static void Leave(SubscriberChannel channel) => channel.End(ChannelEnd.Left);
+
+    private SubscriberGroup[] NewArray(int length) =>
+        ArrayFailure is null || ArraysLeft-- > 0 ? new SubscriberGroup[length] : throw ArrayFailure;
 }

@@ -11,17 +11,15 @@ internal sealed class SubscriptionEnumerator<TEvent> : EventRead<TEvent, bool>, 
 
     /// <summary>Begins a loop.</summary>
     /// <param name="subscription">The subscription.</param>
-    /// <param name="channel">Its channel.</param>
     /// <param name="leaves">Whether leaving the loop unsubscribes.</param>
     /// <param name="first">Ends the loop.</param>
     /// <param name="second">Ends it, too.</param>
     public SubscriptionEnumerator(
         Subscription<TEvent> subscription,
-        SubscriberChannel<TEvent> channel,
         bool leaves,
         CancellationToken first,
         CancellationToken second = default)
-        : base(subscription, channel)
+        : base(subscription)
     {
         _leaving = leaves ? subscription : null;
         if (first.CanBeCanceled && second.CanBeCanceled && first != second)

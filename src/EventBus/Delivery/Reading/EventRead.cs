@@ -29,11 +29,11 @@ internal abstract class EventRead<TEvent, TResult> : IValueTaskSource<TResult>
     /// <summary>Whether there is a read whose result was not taken yet; interlocked.</summary>
     private bool _isReading;
 
-    protected EventRead(Subscription<TEvent> subscription, SubscriberChannel<TEvent> channel)
+    protected EventRead(Subscription<TEvent> subscription)
     {
         _subscription = subscription;
-        _channel = channel;
-        _source = new ContainedSource<TResult>(channel.Owner.Logger);
+        _channel = subscription.TypedChannel;
+        _source = new ContainedSource<TResult>(_channel.Owner.Logger);
     }
 
     /// <summary>Refuses a read beside one that waits, which it would take the event from.</summary>

@@ -22,10 +22,10 @@ internal sealed class SubscriptionObservable<TEvent> : IObservable<Envelope<TEve
     /// <summary>The pump that ran last; the next one starts when it has let go of the reader.</summary>
     private Task _pump = Task.CompletedTask;
 
-    public SubscriptionObservable(Subscription<TEvent> subscription, SubscriberChannel<TEvent> channel)
+    public SubscriptionObservable(Subscription<TEvent> subscription)
     {
         _subscription = subscription;
-        _channel = channel;
+        _channel = subscription.TypedChannel;
     }
 
     public IDisposable Subscribe(IObserver<Envelope<TEvent>> observer)

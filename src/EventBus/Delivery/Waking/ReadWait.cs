@@ -6,12 +6,12 @@ namespace EventBus.Delivery;
 
 /// <summary>One reader waiting for an event or the end. Reused by its channel unless it waits with a token.</summary>
 /// <remarks>
-/// Whoever takes it out of the channel's queue, under the channel's lock, is the one that completes it, after the lock: so it is
-/// completed exactly once. Its place in the list belongs to the channel's lock before that and to the completer after it.
+/// Whoever takes it out of where it waits, under the lock there, is the one that completes it, after the lock: so it is completed exactly
+/// once. Its place in a list belongs to that lock before, and to the completer after it.
 /// </remarks>
 internal sealed class ReadWait : QueuedWait<ReadWait>, IValueTaskSource<bool>, IThreadPoolWorkItem
 {
-    private readonly SubscriberChannel _channel;
+    private readonly GroupMember _member;
     private readonly bool _reusable;
     private ContainedSource<bool> _source;
 
@@ -21,11 +21,14 @@ internal sealed class ReadWait : QueuedWait<ReadWait>, IValueTaskSource<bool>, I
     private CancellationTokenRegistration _registration;
     private volatile bool _completed;
 
-    public ReadWait(SubscriberChannel channel, bool reusable)
+    /// <summary>Whether what completes it is a thread of the pool that has the time to go on with the reader.</summary>
+    private volatile bool _goesOnHere;
+
+    public ReadWait(GroupMember member, bool reusable)
     {
-        _channel = channel;
+        _member = member;
         _reusable = reusable;
-        _source = new ContainedSource<bool>(channel.Owner.Logger);
+        _source = new ContainedSource<bool>(member.Owner.Logger);
     }
 
     /// <summary>The wait as the reader sees it.</summary>
@@ -34,11 +37,14 @@ internal sealed class ReadWait : QueuedWait<ReadWait>, IValueTaskSource<bool>, I
     /// <summary>Whether it waits to take an event, rather than only to be told that there is one.</summary>
     public bool Takes { get; private set; }
 
+    /// <summary>The round of <see cref="ParkedReaders"/> in which it was parked; 0: none. Guarded by the group's gate.</summary>
+    public long ParkedIn { get; set; }
+
     public void Begin(object keepAlive, bool takes)
     {
         Takes = takes;
         _keptAlive = keepAlive;
-        _completed = false;
+        _completed = _goesOnHere = false;
     }
 
     /// <summary>Ends the wait when a token is cancelled. Called after it was queued, with no lock held.</summary>
@@ -48,7 +54,7 @@ internal sealed class ReadWait : QueuedWait<ReadWait>, IValueTaskSource<bool>, I
             static (state, token) =>
             {
                 ReadWait wait = (ReadWait)state!;
-                if (wait._channel.RemoveReader(wait))
+                if (wait._member.RemoveReader(wait))
                     wait.Fail(new OperationCanceledException(token));
             },
             this);
@@ -56,10 +62,10 @@ internal sealed class ReadWait : QueuedWait<ReadWait>, IValueTaskSource<bool>, I
         // It may have been completed before there was a registration to remove.
         Interlocked.MemoryBarrier();
         if (_completed)
-            _registration.Unregister();
+            Unregister();
     }
 
-    /// <summary>Makes one list of two.</summary>
+    /// <summary>Makes one list of two; the second is to be the longer one, if any is.</summary>
     public static ReadWait? Join(ReadWait? first, ReadWait? second)
     {
         if (first is null || second is null)
@@ -79,13 +85,29 @@ internal sealed class ReadWait : QueuedWait<ReadWait>, IValueTaskSource<bool>, I
             CompleteList(first, readable);
     }
 
+    /// <summary>Tells it that there is something to read, and goes on with the reader; on a thread of the pool.</summary>
+    public void CompleteHere()
+    {
+        _goesOnHere = true;
+        Complete(readable: true);
+    }
+
+    /// <summary>Goes on with the reader here, if that is what it was completed for, or has the pool do so.</summary>
+    public void GoOn()
+    {
+        if (_goesOnHere)
+            _source.GoOn();
+        else
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
+    }
+
     bool IValueTaskSource<bool>.GetResult(short token)
     {
         bool readable = _source.GetResult(token);
         if (_reusable)
         {
             _source.Reset();
-            _channel.Reuse(this);
+            _member.Reuse(this);
         }
 
         return readable;
@@ -97,15 +119,20 @@ internal sealed class ReadWait : QueuedWait<ReadWait>, IValueTaskSource<bool>, I
         {
             first = wait.Next;
             wait.Next = null;
-            try
-            {
-                wait.End();
-                wait._source.SetResult(readable);
-            }
-            catch (Exception)
-            {
-                // No memory to hand it to the pool: this reader is lost, and no other.
-            }
+            wait.Complete(readable);
+        }
+    }
+
+    private void Complete(bool readable)
+    {
+        try
+        {
+            End();
+            _source.SetResult(readable);
+        }
+        catch (Exception)
+        {
+            // No memory to hand it to the pool: this reader is lost, and no other.
         }
     }
 
@@ -120,7 +147,14 @@ internal sealed class ReadWait : QueuedWait<ReadWait>, IValueTaskSource<bool>, I
         _keptAlive = null;
         _completed = true;
         Interlocked.MemoryBarrier();
+        Unregister();
+    }
+
+    /// <summary>Lets go of the token, too: the channel may go on to refer to a wait that is over.</summary>
+    private void Unregister()
+    {
         _registration.Unregister();
+        _registration = default;
     }
 
     ValueTaskSourceStatus IValueTaskSource<bool>.GetStatus(short token) => _source.GetStatus(token);

@@ -22,8 +22,7 @@ namespace EventBus.Delivery;
 [StructLayout(LayoutKind.Auto)]
 internal struct ContainedSource<TResult>
 {
-    private static readonly Action<object?> Queue =
-        static owner => ThreadPool.UnsafeQueueUserWorkItem((IThreadPoolWorkItem)owner!, preferLocal: true);
+    private static readonly Action<object?> GoOnOnPool = static owner => ((ReadWait)owner!).GoOn();
 
     // Not readonly: it is what changes.
     private ManualResetValueTaskSourceCore<TResult> _core;
@@ -58,7 +57,7 @@ internal struct ContainedSource<TResult>
     /// another one need not be asked for.
     /// </param>
     public void OnCompleted(
-        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags, IThreadPoolWorkItem? owner)
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags, ReadWait? owner)
     {
         if (flags != ValueTaskSourceOnCompletedFlags.None && PostedContinuation.TryMake(continuation, state, flags, _logger) is { } posted)
             (continuation, state) = (PostedContinuation.Post, posted);
@@ -69,7 +68,7 @@ internal struct ContainedSource<TResult>
             if (_continuation is not null)
                 throw new InvalidOperationException("This wait is awaited already: await each once.");
             (_continuation, _state) = (continuation, state);
-            (continuation, state) = (Queue, owner);
+            (continuation, state) = (GoOnOnPool, owner);
         }
 
         _core.OnCompleted(continuation, state, token, ValueTaskSourceOnCompletedFlags.None);

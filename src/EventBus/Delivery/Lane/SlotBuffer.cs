@@ -160,6 +160,28 @@ internal struct SlotBuffer<TEvent>
 
     public void Clear() => this = default;
 
+    /// <summary>With nothing queued, and nothing to come for some time: more than a little memory is let go of.</summary>
+    public void Rest()
+    {
+        Debug.Assert(_count == 0, "something is queued");
+        if (_length <= SmallLength)
+            return;
+        SlotSegment<TEvent> kept = _last!, segment = kept.Next;
+        SlotSegment<TEvent>? chain = null;
+        while (segment != kept)
+        {
+            SlotSegment<TEvent> next = segment.Next;
+            segment.LeaveRing();
+            segment.Chained = chain;
+            (chain, segment) = (segment, next);
+        }
+
+        _length = kept.Slots.Length;
+        BeginAnewIfEmpty();
+        if (chain is not null)
+            Shed(chain);
+    }
+
     /// <summary>How many of the events are the bus's own.</summary>
     public readonly int CountOwn()
     {

@@ -22,9 +22,9 @@ internal abstract class WriteWait : QueuedWait<WriteWait>
 internal sealed class WaitingEvent<TEvent> : WriteWait
     where TEvent : notnull
 {
-    private readonly SubscriberChannel<TEvent> _channel;
+    private readonly ChannelIntake<TEvent> _channel;
 
-    public WaitingEvent(SubscriberChannel<TEvent> channel, PendingPublish publish, TEvent @event, long ordinal, in Stamp stamp)
+    public WaitingEvent(ChannelIntake<TEvent> channel, PendingPublish publish, TEvent @event, long ordinal, in Stamp stamp)
         : base(publish, channel.Profile.WaitTimeout)
     {
         _channel = channel;

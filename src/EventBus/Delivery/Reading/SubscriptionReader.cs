@@ -13,10 +13,10 @@ internal sealed class SubscriptionReader<TEvent> : ChannelReader<Envelope<TEvent
     /// <summary>A read to use again; exchanged without a lock.</summary>
     private SingleRead? _spare;
 
-    public SubscriptionReader(Subscription<TEvent> subscription, SubscriberChannel<TEvent> channel)
+    public SubscriptionReader(Subscription<TEvent> subscription)
     {
         _subscription = subscription;
-        _channel = channel;
+        _channel = subscription.TypedChannel;
     }
 
     public override Task Completion => _channel.ReaderCompletion;
@@ -44,10 +44,10 @@ internal sealed class SubscriptionReader<TEvent> : ChannelReader<Envelope<TEvent
     }
 
     public override IAsyncEnumerable<Envelope<TEvent>> ReadAllAsync(CancellationToken cancellationToken = default) =>
-        new Stream(_subscription, _channel, cancellationToken);
+        new Stream(_subscription, cancellationToken);
 
     /// <summary>A <see cref="ReadAsync"/> that has to wait.</summary>
-    private sealed class SingleRead(SubscriptionReader<TEvent> reader) : EventRead<TEvent, Envelope<TEvent>>(reader._subscription, reader._channel)
+    private sealed class SingleRead(SubscriptionReader<TEvent> reader) : EventRead<TEvent, Envelope<TEvent>>(reader._subscription)
     {
         public ValueTask<Envelope<TEvent>> BeginAsync(CancellationToken cancellationToken) => WaitAsync(cancellationToken);
 
@@ -59,10 +59,10 @@ internal sealed class SubscriptionReader<TEvent> : ChannelReader<Envelope<TEvent
     }
 
     /// <summary>A loop over the reader; unlike one over the subscription, leaving it does not unsubscribe.</summary>
-    private sealed class Stream(Subscription<TEvent> subscription, SubscriberChannel<TEvent> channel, CancellationToken ofReader)
+    private sealed class Stream(Subscription<TEvent> subscription, CancellationToken ofReader)
         : IAsyncEnumerable<Envelope<TEvent>>
     {
         public IAsyncEnumerator<Envelope<TEvent>> GetAsyncEnumerator(CancellationToken cancellationToken = default) =>
-            new SubscriptionEnumerator<TEvent>(subscription, channel, leaves: false, ofReader, cancellationToken);
+            new SubscriptionEnumerator<TEvent>(subscription, leaves: false, ofReader, cancellationToken);
     }
 }
