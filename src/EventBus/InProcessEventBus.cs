@@ -301,15 +301,17 @@ public sealed class InProcessEventBus : IEventBus, IAsyncDisposable, IDisposable
         // Who subscribes like the one before shares what there is to know about both.
         string? key = SubscriberProfile.KeyOf(patterns);
         SubscriberProfile? latest = key is null ? null : _registry.LatestProfile(key, typeof(TEvent));
-        TopicPattern[] parsed = latest?.Patterns ?? [.. patterns.Distinct(StringComparer.Ordinal).Select(TopicPattern.Parse)];
+        TopicPattern[] parsed = latest is not null ? latest.Patterns
+            : patterns.Count == 1 ? [TopicPattern.Parse(patterns.First())]
+            : [.. patterns.Distinct(StringComparer.Ordinal).Select(TopicPattern.Parse)];
 
         // The bus's own were checked with its options; joining should cost little.
         if (options != _defaults && options != Unbounded)
             options.Validate(nameof(options));
         SubscriberProfile profile = latest?.Fits(options, callerFile, callerLine, handler) == true
             ? latest
-            : new SubscriberProfile(parsed, typeof(TEvent), options, callerFile, callerLine, handler);
-        return new SubscriberChannel<TEvent>(_watcher, profile, Interlocked.Increment(ref _lastId), TimeProvider.GetUtcNow());
+            : new SubscriberProfile(_watcher, parsed, typeof(TEvent), options, callerFile, callerLine, handler);
+        return new SubscriberChannel<TEvent>(profile, Interlocked.Increment(ref _lastId), TimeProvider.GetUtcNow());
     }
 
     private void Start<TEvent>(

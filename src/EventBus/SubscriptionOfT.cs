@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using EventBus.Delivery;
 
@@ -27,7 +28,8 @@ public sealed class Subscription<TEvent> : Subscription, IAsyncEnumerable<Envelo
     ~Subscription() => Dispose(disposing: false);
 #pragma warning restore MA0055
 
-    internal SubscriberChannel<TEvent> TypedChannel => (SubscriberChannel<TEvent>)Channel;
+    // Not checked: it is made with one, and every event that is read comes by here.
+    internal SubscriberChannel<TEvent> TypedChannel => Unsafe.As<SubscriberChannel<TEvent>>(Channel);
 
     /// <summary>
     /// The channel's reader. Readers of one subscription compete: each event goes to one of them. It keeps the subscription alive.

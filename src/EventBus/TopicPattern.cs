@@ -12,20 +12,29 @@ namespace EventBus;
 public sealed class TopicPattern
 {
     private readonly string _pattern;
-    private readonly string[] _segments;
+
+    /// <summary>The segments of a pattern with wildcards; one without is kept as one string, as there may be one for each of many topics.</summary>
+    private readonly string[]? _segments;
 
     private TopicPattern(string pattern)
     {
         _pattern = pattern;
-        _segments = pattern.Split(TopicRules.Separator);
-        IsExact = !Array.Exists(_segments, s => TopicRules.IsOneSegment(s) || TopicRules.IsAnySegments(s));
+        foreach (Range range in pattern.AsSpan().Split(TopicRules.Separator))
+        {
+            ReadOnlySpan<char> segment = pattern.AsSpan(range);
+            if (TopicRules.IsOneSegment(segment) || TopicRules.IsAnySegments(segment))
+            {
+                _segments = pattern.Split(TopicRules.Separator);
+                return;
+            }
+        }
     }
 
     /// <summary>Whether the pattern has no wildcard, so that it matches only the topic of the same name.</summary>
-    public bool IsExact { get; }
+    public bool IsExact => _segments is null;
 
     /// <summary>The pattern's segments.</summary>
-    internal ReadOnlySpan<string> Segments => _segments;
+    internal ReadOnlySpan<string> Segments => _segments ?? _pattern.Split(TopicRules.Separator);
 
     /// <summary>Parses a pattern.</summary>
     /// <param name="pattern">The pattern: 1 to 255 characters, no empty segment, no control character.</param>
@@ -56,7 +65,7 @@ public sealed class TopicPattern
     {
         if (topic.IsEmpty)
             return false;
-        if (IsExact)
+        if (_segments is null)
             return topic.SequenceEqual(_pattern);
         if (TopicRules.IsOwn(topic) && (TopicRules.IsOneSegment(_segments[0]) || TopicRules.IsAnySegments(_segments[0])))
             return false;
@@ -102,12 +111,12 @@ public sealed class TopicPattern
     internal bool Overlaps(TopicPattern other)
     {
         // Whether the first segments of this pattern and of the other can stand for the same ones, row by row of this pattern's.
-        string[] others = other._segments;
+        ReadOnlySpan<string> others = other.Segments;
         bool[] row = new bool[others.Length + 1];
         row[0] = true;
         for (int i = 0; i < others.Length; i++)
             row[i + 1] = row[i] && TopicRules.IsAnySegments(others[i]);
-        foreach (string segment in _segments)
+        foreach (string segment in Segments)
         {
             bool isAny = TopicRules.IsAnySegments(segment);
             bool diagonal = row[0];

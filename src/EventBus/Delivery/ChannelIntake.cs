@@ -14,8 +14,8 @@ internal abstract class ChannelIntake<TEvent> : SubscriberChannel
     private long _lastOffered;
     private Lane<TEvent>? _lane;
 
-    protected ChannelIntake(IChannelOwner owner, SubscriberProfile profile, long id, DateTimeOffset createdAt)
-        : base(owner, profile, id, createdAt)
+    protected ChannelIntake(SubscriberProfile profile, long id, DateTimeOffset createdAt)
+        : base(profile, id, createdAt)
     {
     }
 
@@ -68,7 +68,17 @@ internal abstract class ChannelIntake<TEvent> : SubscriberChannel
     /// <summary>Queues an event for this member alone, or does with it what the overflow policy says. On its own, under the group's gate.</summary>
     public void Offer(in TEvent @event, ref FanOut fanOut)
     {
-        using (ChannelGate.Enter())
+        ChannelGate.EnterBare();
+        if (_lane is { } lane && lane.Queue.HasSpace && !LockedIsStarved && !LockedIsFull)
+        {
+            // Nothing in here can throw.
+            lane.Queue.AppendInSpace().Fill(in @event, ++_lastOffered, in fanOut.Stamp);
+            LockedWakeReaders(ref fanOut);
+            ChannelGate.Exit();
+            return;
+        }
+
+        using (ChannelGate.Scope())
         {
             long ordinal = ++_lastOffered;
             try
@@ -147,7 +157,7 @@ internal abstract class ChannelIntake<TEvent> : SubscriberChannel
     public void LockedQueue(in TEvent @event, long ordinal, ref FanOut fanOut)
     {
         LockedLane().Queue.Append().Fill(in @event, ordinal, in fanOut.Stamp);
-        fanOut.AddWakes(LockedTakeReaders());
+        LockedWakeReaders(ref fanOut);
     }
 
     /// <summary>Loses the event that is offered.</summary>
@@ -232,6 +242,12 @@ internal abstract class ChannelIntake<TEvent> : SubscriberChannel
 
     protected override int LockedOwnQueued() =>
         !Profile.ListensToOwn ? 0 : Cursor.CountOwn(Group) + (_lane is null ? 0 : _lane.Held.Own + _lane.Queue.CountOwn());
+
+    private void LockedWakeReaders(ref FanOut fanOut)
+    {
+        if (Readers.IsAnyWaiting)
+            fanOut.AddWakes(Readers.TakeForOne());
+    }
 
     protected Lane<TEvent> LockedLane()
     {

@@ -1,7 +1,7 @@
 namespace EventBus.Delivery;
 
 /// <summary>How far a channel's life has come.</summary>
-internal enum ChannelState
+internal enum ChannelState : byte
 {
     /// <summary>It takes events.</summary>
     Open,

@@ -19,6 +19,8 @@ internal ref struct FanOut
     /// <summary>Whether every loss is wanted, not only those to be reported.</summary>
     private readonly bool _reportsEveryLoss;
 
+    /// <summary>1 until the publish was counted: by the first group that takes it, under a lock that it holds anyway.</summary>
+    public int Uncounted;
     public int Matched;
     public int Dropped;
 

@@ -28,6 +28,7 @@ namespace EventBus.Delivery;
 internal abstract class SubscriberChannel : GroupMember
 {
     public LagReports LagReports; // needs no lock
+    private readonly long _createdAtTicks;
     private ChannelState _state;
 
     /// <summary>Whether events have been lost since the channel was last empty.</summary>
@@ -41,18 +42,18 @@ internal abstract class SubscriberChannel : GroupMember
     /// <summary>The part of the counts that is the bus's own traffic; null if there is none.</summary>
     private readonly StrongBox<ChannelCounts>? _ownCounts;
 
-    protected SubscriberChannel(IChannelOwner owner, SubscriberProfile profile, long id, DateTimeOffset createdAt)
-        : base(owner, profile)
+    protected SubscriberChannel(SubscriberProfile profile, long id, DateTimeOffset createdAt)
+        : base(profile)
     {
         Id = id;
-        CreatedAt = createdAt;
+        _createdAtTicks = createdAt.UtcTicks;
         if (profile.ListensToOwn)
             _ownCounts = new StrongBox<ChannelCounts>();
     }
 
     public long Id { get; }
 
-    public DateTimeOffset CreatedAt { get; }
+    public DateTimeOffset CreatedAt => new(_createdAtTicks, TimeSpan.Zero);
 
     /// <summary>Whether the registry knows this channel as live; guarded by its lock.</summary>
     public bool IsJoined { get; set; }

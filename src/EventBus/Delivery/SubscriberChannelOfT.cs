@@ -11,8 +11,8 @@ internal sealed class SubscriberChannel<TEvent> : ChannelIntake<TEvent>
     /// <summary>The ordinal of the event that was read last: the gap to the next one is what was missed between them.</summary>
     private long _lastRead;
 
-    public SubscriberChannel(IChannelOwner owner, SubscriberProfile profile, long id, DateTimeOffset createdAt)
-        : base(owner, profile, id, createdAt)
+    public SubscriberChannel(SubscriberProfile profile, long id, DateTimeOffset createdAt)
+        : base(profile, id, createdAt)
     {
     }
 

@@ -9,6 +9,7 @@ internal sealed class SubscriberProfile
     private readonly string? _handler;
 
     public SubscriberProfile(
+        IChannelOwner owner,
         TopicPattern[] patterns,
         Type eventType,
         SubscriptionOptions options,
@@ -17,9 +18,10 @@ internal sealed class SubscriberProfile
         string? handler = null)
     {
         _handler = handler;
+        Owner = owner;
         Patterns = patterns;
         PatternNames = Array.AsReadOnly(Array.ConvertAll(patterns, p => p.ToString()));
-        Key = KeyOf(PatternNames)!;
+        Key = patterns.Length == 1 ? patterns[0].ToString() : KeyOf(PatternNames)!;
         EventType = eventType;
         Capacity = options.Capacity;
         Overflow = options.Overflow;
@@ -29,8 +31,11 @@ internal sealed class SubscriberProfile
         Tags = new SubscriberTags(template is null ? Name ?? handler : Name, template);
         CallerFile = callerFile;
         CallerLine = callerLine;
-        ListensToOwn = Array.Exists(patterns, p => TopicRules.IsOwn(p.Segments[0]));
+        ListensToOwn = Array.Exists(patterns, p => TopicRules.IsOwn(p.ToString()));
     }
+
+    /// <summary>The bus it belongs to.</summary>
+    public IChannelOwner Owner { get; }
 
     /// <summary>What it listens to; at least one, each once.</summary>
     public TopicPattern[] Patterns { get; }
@@ -68,9 +73,16 @@ internal sealed class SubscriberProfile
     public static string? KeyOf(IReadOnlyCollection<string> patterns)
     {
         const char separator = '\n';
-        if (patterns.Any(p => p is null || p.Contains(separator, StringComparison.Ordinal)))
-            return null;
-        return patterns.Count == 1 ? patterns.First() : string.Join(separator, patterns.Distinct(StringComparer.Ordinal));
+        if (patterns.Count > 1)
+        {
+            return patterns.Any(p => p is null || p.Contains(separator, StringComparison.Ordinal))
+                ? null
+                : string.Join(separator, patterns.Distinct(StringComparer.Ordinal));
+        }
+
+        // Apart, as it is the usual one, and costs nothing.
+        string only = patterns.First();
+        return only is null || only.Contains(separator, StringComparison.Ordinal) ? null : only;
     }
 
     /// <summary>Whether a subscriber to the same patterns and type is no different from this one.</summary>

@@ -23,6 +23,8 @@ internal sealed class EventRouter
     private readonly BusTelemetry _telemetry;
     private readonly TimeProvider _timeProvider;
     private readonly UnheardTopics _unheard;
+
+    /// <summary>Publishes that no group has counted.</summary>
     private readonly StripedCounter _published = new();
     private readonly StripedCounter _unmatched = new();
     private long _refused;
@@ -46,7 +48,7 @@ internal sealed class EventRouter
     }
 
     /// <summary>Publishes that were accepted.</summary>
-    public long Published => _published.Sum();
+    public long Published => _published.Sum() + _registry.Published;
 
     /// <summary>Those of them that matched nobody.</summary>
     public long Unmatched => _unmatched.Sum();
@@ -171,6 +173,8 @@ internal sealed class EventRouter
     private void Send<TEvent>(TopicRoute route, in TEvent @event, SubscriberChannel? except, EventOrigin origin, ref FanOut fanOut)
         where TEvent : notnull
     {
+        fanOut.Uncounted = origin.IsOwn ? 0 : 1;
+
         // Settled whatever happens: an interrupted thread may throw wherever it waits for a lock.
         try
         {
@@ -191,7 +195,8 @@ internal sealed class EventRouter
 
             if (!origin.IsOwn)
             {
-                _published.Increment(origin.Topic);
+                if (fanOut.Uncounted != 0)
+                    _published.Increment(origin.Topic);
                 _telemetry.Sent();
                 if (fanOut.Matched == 0)
                     CountUnmatched<TEvent>(origin.Topic);

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using EventBus.Delivery;
 
 namespace EventBus.Routing;
@@ -18,7 +19,7 @@ internal sealed class TopicRegistry
 {
     private readonly int _maxSubscriptions;
     private readonly RouteTable _routes;
-    private readonly Dictionary<(string Patterns, Type EventType), SubscriberGroup> _groups = [];
+    private readonly Dictionary<GroupKey, SubscriberGroup> _groups = [];
 
     /// <summary>Those that had ended before they could join.</summary>
     private readonly HashSet<SubscriberChannel> _strays = [];
@@ -27,6 +28,9 @@ internal sealed class TopicRegistry
 
     /// <summary>What became of the events of channels that are forgotten.</summary>
     private ChannelCounts _finishedCounts;
+
+    /// <summary>What groups that are gone have counted.</summary>
+    private long _finishedPublished;
 
     public TopicRegistry(int maxSubscriptions, RouteTable routes)
     {
@@ -37,6 +41,16 @@ internal sealed class TopicRegistry
     /// <summary>Whether the bus has ended.</summary>
     public bool IsClosed => _isClosed;
 
+    /// <summary>Publishes that groups have counted.</summary>
+    public long Published
+    {
+        get
+        {
+            lock (_routes.Gate)
+                return _finishedPublished + _groups.Values.Sum(g => g.Published);
+        }
+    }
+
     /// <inheritdoc cref="RouteTable.Get"/>
     public TopicRoute GetRoute(string topic) => _routes.Get(topic);
 
@@ -44,7 +58,7 @@ internal sealed class TopicRegistry
     public SubscriberProfile? LatestProfile(string patterns, Type eventType)
     {
         lock (_routes.Gate)
-            return _groups.TryGetValue((patterns, eventType), out SubscriberGroup? group) ? group.Profile : null;
+            return _groups.TryGetValue(new GroupKey(patterns, eventType), out SubscriberGroup? group) ? group.Profile : null;
     }
 
     /// <summary>Lets a channel in: it gets what is published after this returns. One that has ended is not let in.</summary>
@@ -173,14 +187,18 @@ internal sealed class TopicRegistry
 
     private SubscriberGroup LockedGroupOf(SubscriberChannel channel)
     {
-        (string, Type) key = KeyOf(channel.Profile);
-        if (!_groups.TryGetValue(key, out SubscriberGroup? group))
+        ref SubscriberGroup? group = ref CollectionsMarshal.GetValueRefOrAddDefault(_groups, KeyOf(channel.Profile), out bool exists);
+        if (exists)
+            return group!;
+        try
         {
-            group = channel.CreateGroup();
-            _groups.Add(key, group);
+            return group = channel.CreateGroup();
         }
-
-        return group;
+        catch
+        {
+            _groups.Remove(KeyOf(channel.Profile));
+            throw;
+        }
     }
 
     /// <summary>Joins a group that the routes know; if there is no memory for it, or the channel has ended, the routes are as they were.</summary>
@@ -210,11 +228,16 @@ internal sealed class TopicRegistry
 
     private void LockedDropIfUnused(SubscriberGroup group)
     {
-        if (group.Known == 0 && _groups.Remove(KeyOf(group.Profile)))
-            _groups.Shrink();
+        // A group that was forgotten before its last member left may have a successor.
+        GroupKey key = KeyOf(group.Profile);
+        if (group.Known > 0 || !_groups.TryGetValue(key, out SubscriberGroup? known) || known != group)
+            return;
+        _finishedPublished += group.Published;
+        _groups.Remove(key);
+        _groups.Shrink();
     }
 
-    private static (string Patterns, Type EventType) KeyOf(SubscriberProfile profile) => (profile.Key, profile.EventType);
+    private static GroupKey KeyOf(SubscriberProfile profile) => new(profile.Key, profile.EventType);
 
     private List<SubscriberChannel> LockedChannels(bool ended)
     {
@@ -223,4 +246,7 @@ internal sealed class TopicRegistry
             group.CopyTo(channels, ended);
         return channels;
     }
+
+    /// <summary>What groups are known by. Not a tuple: what is generic over references costs a join as much again.</summary>
+    private readonly record struct GroupKey(string Patterns, Type EventType);
 }

@@ -12,8 +12,8 @@ public sealed class StartingChannelTests : IDisposable
     public StartingChannelTests()
     {
         using Subscription<int> other = _bus.Subscribe<int>("t");
-        SubscriberProfile profile = new([TopicPattern.Parse("t")], typeof(int), new SubscriptionOptions(), "", 0);
-        _channel = new SubscriberChannel<int>(other.Channel.Owner, profile, 99, default);
+        SubscriberProfile profile = new(other.Channel.Owner, [TopicPattern.Parse("t")], typeof(int), new SubscriptionOptions(), "", 0);
+        _channel = new SubscriberChannel<int>(profile, 99, default);
         _channel.AwaitReplay();
     }
 

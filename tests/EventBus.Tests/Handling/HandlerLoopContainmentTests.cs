@@ -117,11 +117,11 @@ public class FaultyOwner : DispatchProxy
 
     internal static void Of(SubscriberChannel channel, string member)
     {
-        FieldInfo owner = typeof(GroupMember).GetField($"<{nameof(SubscriberChannel.Owner)}>k__BackingField", BindingFlags.Instance | BindingFlags.NonPublic)!;
+        FieldInfo owner = typeof(SubscriberProfile).GetField($"<{nameof(SubscriberProfile.Owner)}>k__BackingField", BindingFlags.Instance | BindingFlags.NonPublic)!;
         IChannelOwner proxy = Create<IChannelOwner, FaultyOwner>();
         ((FaultyOwner)(object)proxy)._owner = channel.Owner;
         ((FaultyOwner)(object)proxy)._member = member;
-        owner.SetValue(channel, proxy);
+        owner.SetValue(channel.Profile, proxy);
     }
 
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) =>

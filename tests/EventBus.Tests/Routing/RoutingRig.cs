@@ -40,8 +40,8 @@ internal sealed class RoutingRig : IDisposable
     public SubscriberChannel<TEvent> Create<TEvent>(params string[] patterns)
         where TEvent : notnull
     {
-        SubscriberProfile profile = new(Array.ConvertAll(patterns, TopicPattern.Parse), typeof(TEvent), new SubscriptionOptions(), "", 0);
-        return new SubscriberChannel<TEvent>(_watcher, profile, ++_lastId, default);
+        SubscriberProfile profile = new(_watcher, Array.ConvertAll(patterns, TopicPattern.Parse), typeof(TEvent), new SubscriptionOptions(), "", 0);
+        return new SubscriberChannel<TEvent>(profile, ++_lastId, default);
     }
 
     public SubscriberChannel<int> Join(params string[] patterns)

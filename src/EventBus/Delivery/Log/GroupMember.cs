@@ -19,13 +19,9 @@ internal abstract class GroupMember
     protected ChannelReaders Readers;
     private SubscriberGroup? _group;
 
-    protected GroupMember(IChannelOwner owner, SubscriberProfile profile)
-    {
-        Owner = owner;
-        Profile = profile;
-    }
+    protected GroupMember(SubscriberProfile profile) => Profile = profile;
 
-    public IChannelOwner Owner { get; }
+    public IChannelOwner Owner => Profile.Owner;
 
     public SubscriberProfile Profile { get; }
 

@@ -35,9 +35,6 @@ internal struct LogCursor<TEvent>
     /// <summary>The position to be read next.</summary>
     public readonly long Position => Volatile.Read(in _position);
 
-    /// <summary>Where it was when it entered the log.</summary>
-    public long EnteredAt { get; private set; }
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly bool HasUnread(SubscriberGroup? group) => _position < _until && _position < group!.Tail;
 
@@ -59,7 +56,7 @@ internal struct LogCursor<TEvent>
     {
         Debug.Assert(_piece is null, "its part is read");
         last.AddReader();
-        (_piece, _until, _offset, EnteredAt) = (last, InLog, ordinal - tail, tail);
+        (_piece, _until, _offset) = (last, InLog, ordinal - tail);
         Volatile.Write(ref _position, tail);
     }
 
@@ -102,7 +99,7 @@ internal struct LogCursor<TEvent>
             piece.Slots[_position - piece.Base] = default;
 
         // From here on, if it is at the end, the piece may begin anew.
-        bool isGreat = piece.Slots.Length > SubscriberGroup<TEvent>.FirstLength;
+        bool isGreat = piece.Slots.Length >= SubscriberGroup<TEvent>.GreatLength;
         Volatile.Write(ref _position, next);
         if (next == _until)
             return ReleasePart(group);

@@ -3,19 +3,25 @@ namespace EventBus.Delivery;
 /// <summary>The pieces of a log that everyone has passed.</summary>
 /// <remarks>
 /// Given back by readers, without a lock; taken by publishers, under the group's gate. What is given back is taken again by the next one who
-/// needs a piece; what that one does not need is held weakly, so that a log goes back to what it needs once a burst was read, and a consumer
-/// that falls behind again and again does not allocate again and again.
+/// needs a piece; what that one does not need, and all of it once everyone has read everything, is held weakly: so a log goes back to what it
+/// needs once a burst was read, and a consumer that falls behind again and again does not allocate again and again.
 /// </remarks>
 internal struct SparePieces<TEvent>
 {
     /// <summary>Pieces given back, as a chain; interlocked. Nobody takes one alone, so it cannot come back to what it was unseen.</summary>
     private LogPiece<TEvent>? _returned;
 
+    /// <summary>A small piece, for a log that has nothing to hold; interlocked.</summary>
+    private LogPiece<TEvent>? _small;
+
     /// <summary>A chain of pieces, for as long as the collector leaves it.</summary>
     private WeakReference<LogPiece<TEvent>>? _weak;
 
-    public void Return(LogPiece<TEvent> piece)
+    public void Return(LogPiece<TEvent> piece, bool isSmall)
     {
+        piece.Next = null;
+        if (isSmall && Interlocked.CompareExchange(ref _small, piece, null) is null)
+            return;
         LogPiece<TEvent>? next;
         do
         {
@@ -29,22 +35,28 @@ internal struct SparePieces<TEvent>
     public LogPiece<TEvent>? Take()
     {
         LogPiece<TEvent>? first = Volatile.Read(ref _returned) is null ? null : Interlocked.Exchange(ref _returned, null);
-        if (first is null)
+        if (first is not null)
         {
-            if (_weak is null || !_weak.TryGetTarget(out first))
-                return null;
-            _weak.SetTarget(first.Next!);
+            Keep(first.Next);
             return first;
         }
 
-        if (first.Next is not null)
-            Keep(first.Next);
+        if (_weak?.TryGetTarget(out first) == true)
+            _weak.SetTarget(first.Next!);
         return first;
     }
 
+    /// <summary>Takes a small one out.</summary>
+    public LogPiece<TEvent>? TakeSmall() => Interlocked.Exchange(ref _small, null);
+
+    /// <summary>Lets go of all that are not small, as far as the collector wants them; under the group's gate.</summary>
+    public void Rest() => Keep(Interlocked.Exchange(ref _returned, null));
+
     /// <summary>Holds a chain weakly, and what was held so before behind it.</summary>
-    private void Keep(LogPiece<TEvent> chain)
+    private void Keep(LogPiece<TEvent>? chain)
     {
+        if (chain is null)
+            return;
         try
         {
             _weak ??= new WeakReference<LogPiece<TEvent>>(null!);

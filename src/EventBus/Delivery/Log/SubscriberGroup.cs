@@ -38,6 +38,7 @@ internal abstract class SubscriberGroup
     protected int AtEnd;
     private ParkedReaders _parked = new();
     private long _tail;
+    private long _published;
 
     /// <summary>Where the log ended when all members were asked last.</summary>
     private long _askedAll;
@@ -67,6 +68,9 @@ internal abstract class SubscriberGroup
 
     /// <summary>How many the registry has not forgotten: live, or not all of it read; guarded by its lock.</summary>
     public int Known { get; set; }
+
+    /// <summary>How many publishes it was the first to take. Read without the lock.</summary>
+    public long Published => Volatile.Read(ref _published);
 
     /// <summary>Those who wait for the log's next event. Under the gate.</summary>
     public ref ParkedReaders LockedParked => ref _parked;
@@ -205,6 +209,15 @@ internal abstract class SubscriberGroup
             GroupMember last = Members[Members.InLog - 1];
             (last == except ? Members[Members.InLog - 2] : last).LeaveLog();
         }
+    }
+
+    /// <summary>Counts a publish that members are open for.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    protected void LockedCount(int matched, ref FanOut fanOut)
+    {
+        _published += fanOut.Uncounted;
+        fanOut.Uncounted = 0;
+        fanOut.Matched += matched;
     }
 
     protected void LockedSetSafe() => SafeUntil = Members.Open > Members.InLog || Members.InLog == 0 ? long.MinValue : Members.FirstLimit;

@@ -7,14 +7,17 @@ namespace EventBus.Delivery;
 internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
     where TEvent : notnull
 {
+    /// <summary>A piece as long as this is given back once everyone has read everything: before that it is not worth the while.</summary>
+    public const int GreatLength = 32;
+
     /// <summary>The length of a log's first piece.</summary>
-    public const int FirstLength = 4;
+    private const int FirstLength = 4;
 
     /// <summary>The length of the longest piece: a few kilobytes, for events of the usual size, as it is allocated under the gate.</summary>
     private const int LongestPiece = 64;
 
-    /// <summary>After so many nearly empty rounds a piece begins small again; the contract says within 50.</summary>
-    private const int RoundsBeforeShrinking = 32;
+    /// <summary>A log that comes to rest more often than this is busy.</summary>
+    private const int BusyMilliseconds = 100;
 
     private LogPiece<TEvent> _last = new([]);
 
@@ -23,11 +26,11 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
     private int _end;
     private SparePieces<TEvent> _spares;
 
-    /// <summary>The length of the longest piece there was since the log was small.</summary>
-    private int _longest;
+    /// <summary>When everyone had read everything after a burst; for a log that is busy, which is not a matter of the bus's clock.</summary>
+    private long _restedAt;
 
-    /// <summary>How often in a row the members came to the end of a piece of which little had been used.</summary>
-    private int _quietRounds;
+    /// <summary>The length of the longest piece that was allocated since the log was small.</summary>
+    private int _longest;
 
     public SubscriberGroup(SubscriberProfile profile)
         : base(profile) => _last.Begin(0, readers: 0);
@@ -55,7 +58,7 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
         }
 
         // Nothing from here to the exit can throw.
-        fanOut.Matched += Members.InLog;
+        LockedCount(Members.InLog, ref fanOut);
         LockedWrite(in @event, ref fanOut);
         GroupGate.Exit();
     }
@@ -64,16 +67,16 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
     public void Recycle(LogPiece<TEvent> piece)
     {
         Array.Clear(piece.Slots);
-        if (piece.Slots.Length > 0)
-            _spares.Return(piece);
+        _spares.Return(piece, isSmall: piece.Slots.Length < GreatLength);
     }
 
     public override void LockedLookForEnd()
     {
         if (_end == 0 || !LockedAreAllAtEnd())
             return;
-        _quietRounds = _slots.Length > FirstLength && _end * 4 <= _slots.Length ? _quietRounds + 1 : 0;
-        LockedBeginAnew(_quietRounds > RoundsBeforeShrinking ? [] : _slots);
+        LockedBeginAnew(_slots);
+        if (_slots.Length >= GreatLength)
+            LockedRest();
     }
 
     /// <summary>What the common case leaves: members that are full or on their own, one that is spared, a piece that is full. Leaves the gate.</summary>
@@ -85,7 +88,9 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
             LockedMakeRoom();
             SubscriberChannel<TEvent>? spared = except?.Group == this ? (SubscriberChannel<TEvent>)except : null;
             bool isSpared = spared is not null && Members.IsOpen(spared);
-            fanOut.Matched += Members.Open - (isSpared ? 1 : 0);
+            int matched = Members.Open - (isSpared ? 1 : 0);
+            if (matched > 0)
+                LockedCount(matched, ref fanOut);
 
             // One at the end goes over the event; one that is behind cannot, so it goes on its own.
             bool skips = isSpared && spared!.IsInLog && spared.Position == Tail;
@@ -176,7 +181,7 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
         LogPiece<TEvent> before = _last;
         piece.Begin(Tail, Members.InLog);
         before.Next = piece;
-        (_last, _slots, _end, _quietRounds) = (piece, piece.Slots, 0, 0);
+        (_last, _slots, _end) = (piece, piece.Slots, 0);
         if (before.ReleaseAsLast())
             Recycle(before);
     }
@@ -187,8 +192,25 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
         _last.Slots = slots;
         _last.BeginAnew(Tail);
         (_slots, _end) = (slots, 0);
-        if (slots.Length == 0)
-            (_quietRounds, _longest) = (0, 0);
+    }
+
+    /// <summary>Goes on with a small piece, and lets go of what a burst needed, as far as the collector wants it.</summary>
+    private void LockedRest()
+    {
+        if (_spares.TakeSmall() is { } small)
+        {
+            // It is the slots that change: the members refer to the last piece.
+            (_last.Slots, small.Slots) = (small.Slots, _last.Slots);
+            _slots = _last.Slots;
+            _longest = _slots.Length;
+            _spares.Return(small, isSmall: false);
+        }
+
+        // One that comes to rest again and again is about to need them: then even the collector does not take them.
+        long now = Environment.TickCount64;
+        if (now - _restedAt > BusyMilliseconds)
+            _spares.Rest();
+        _restedAt = now;
     }
 
     private Slot<TEvent>[] NewSlots(int length)

@@ -8,37 +8,34 @@ internal sealed class SubscriptionReader<TEvent> : ChannelReader<Envelope<TEvent
     where TEvent : notnull
 {
     private readonly Subscription<TEvent> _subscription;
-    private readonly SubscriberChannel<TEvent> _channel;
 
     /// <summary>A read to use again; exchanged without a lock.</summary>
     private SingleRead? _spare;
 
-    public SubscriptionReader(Subscription<TEvent> subscription)
-    {
-        _subscription = subscription;
-        _channel = subscription.TypedChannel;
-    }
+    public SubscriptionReader(Subscription<TEvent> subscription) => _subscription = subscription;
 
-    public override Task Completion => _channel.ReaderCompletion;
+    private SubscriberChannel<TEvent> Channel => _subscription.TypedChannel;
+
+    public override Task Completion => Channel.ReaderCompletion;
 
     public override bool CanCount => true;
 
     public override bool CanPeek => true;
 
-    public override int Count => _channel.Count;
+    public override int Count => Channel.Count;
 
-    public override bool TryRead([MaybeNullWhen(false)] out Envelope<TEvent> item) => _channel.TryRead(out item);
+    public override bool TryRead([MaybeNullWhen(false)] out Envelope<TEvent> item) => Channel.TryRead(out item);
 
-    public override bool TryPeek([MaybeNullWhen(false)] out Envelope<TEvent> item) => _channel.TryPeek(out item);
+    public override bool TryPeek([MaybeNullWhen(false)] out Envelope<TEvent> item) => Channel.TryPeek(out item);
 
     public override ValueTask<bool> WaitToReadAsync(CancellationToken cancellationToken = default) =>
-        _channel.WaitToReadAsync(_subscription, takes: false, cancellationToken);
+        Channel.WaitToReadAsync(_subscription, takes: false, cancellationToken);
 
     public override ValueTask<Envelope<TEvent>> ReadAsync(CancellationToken cancellationToken = default)
     {
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<Envelope<TEvent>>(cancellationToken);
-        return _channel.TryRead(out Envelope<TEvent> envelope)
+        return Channel.TryRead(out Envelope<TEvent> envelope)
             ? new(envelope)
             : (Interlocked.Exchange(ref _spare, null) ?? new SingleRead(this)).BeginAsync(cancellationToken);
     }
