@@ -54,7 +54,8 @@ internal abstract class ChannelIntake<TEvent> : SubscriberChannel
     protected override bool LockedMayEnterLog =>
         LockedIsOpen && !IsInLog && Group is { } group && !Cursor.HasUnread(group) && _lane is null or { IsEmpty: true } && !Readers.AreSeveral;
 
-    private bool LockedIsFull => LockedQueued >= Profile.Capacity || _lane?.Writers.First is not null;
+    private bool LockedIsFull =>
+        Cursor.Unread(Group) + (_lane?.Queued ?? 0) >= Profile.Capacity || _lane?.Writers.First is not null;
 
     protected SubscriberGroup<TEvent> TypedGroup
     {
@@ -69,33 +70,18 @@ internal abstract class ChannelIntake<TEvent> : SubscriberChannel
     public void Offer(in TEvent @event, ref FanOut fanOut)
     {
         ChannelGate.EnterBare();
-        if (_lane is { } lane && lane.Queue.HasSpace && !LockedIsStarved && !LockedIsFull)
+        long ordinal = ++_lastOffered;
+        bool isFull = LockedIsFull;
+        if (!isFull && _lane is { } lane && lane.Queue.HasSpace && !LockedIsStarved)
         {
             // Nothing in here can throw.
-            lane.Queue.AppendInSpace().Fill(in @event, ++_lastOffered, in fanOut.Stamp);
+            lane.Queue.AppendInSpace().Fill(in @event, ordinal, in fanOut.Stamp);
             LockedWakeReaders(ref fanOut);
             ChannelGate.Exit();
-            return;
         }
-
-        using (ChannelGate.Scope())
+        else
         {
-            long ordinal = ++_lastOffered;
-            try
-            {
-                if (LockedIsStarved)
-                    LockedLoseOffered(ref fanOut);
-                else if (LockedIsFull)
-                    OverflowRules.Apply(this, in @event, ordinal, ref fanOut);
-                else
-                    LockedQueue(in @event, ordinal, ref fanOut);
-            }
-            catch (OutOfMemoryException)
-            {
-                // This subscription's loss, and nobody else's. Whatever threw allocates before it changes anything.
-                LockedIsStarved = true;
-                LockedLoseOffered(ref fanOut);
-            }
+            LockedOfferSlowly(in @event, ordinal, isFull, ref fanOut);
         }
     }
 
@@ -242,6 +228,30 @@ internal abstract class ChannelIntake<TEvent> : SubscriberChannel
 
     protected override int LockedOwnQueued() =>
         !Profile.ListensToOwn ? 0 : Cursor.CountOwn(Group) + (_lane is null ? 0 : _lane.Held.Own + _lane.Queue.CountOwn());
+
+    /// <summary>What the common case leaves: a channel that is full, or must grow. Leaves the gate.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void LockedOfferSlowly(in TEvent @event, long ordinal, bool isFull, ref FanOut fanOut)
+    {
+        using (ChannelGate.Scope())
+        {
+            try
+            {
+                if (LockedIsStarved)
+                    LockedLoseOffered(ref fanOut);
+                else if (isFull)
+                    OverflowRules.Apply(this, in @event, ordinal, ref fanOut);
+                else
+                    LockedQueue(in @event, ordinal, ref fanOut);
+            }
+            catch (OutOfMemoryException)
+            {
+                // This subscription's loss, and nobody else's. Whatever threw allocates before it changes anything.
+                LockedIsStarved = true;
+                LockedLoseOffered(ref fanOut);
+            }
+        }
+    }
 
     private void LockedWakeReaders(ref FanOut fanOut)
     {

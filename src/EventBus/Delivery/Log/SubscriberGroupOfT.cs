@@ -85,7 +85,8 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
     {
         using (GroupGate.Scope())
         {
-            LockedMakeRoom();
+            if (Members.FirstLimit <= Tail)
+                LockedMakeRoom();
             SubscriberChannel<TEvent>? spared = except?.Group == this ? (SubscriberChannel<TEvent>)except : null;
             bool isSpared = spared is not null && Members.IsOpen(spared);
             int matched = Members.Open - (isSpared ? 1 : 0);
