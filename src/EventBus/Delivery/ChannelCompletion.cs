@@ -13,8 +13,10 @@ internal struct ChannelCompletion
         if (_subscription is null)
         {
             _subscription = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+            // Whoever finishes may see it before this line, and do the same.
             if (isFinished)
-                _subscription.SetResult();
+                _subscription.TrySetResult();
         }
 
         return _subscription.Task;

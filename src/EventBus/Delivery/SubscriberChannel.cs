@@ -199,18 +199,26 @@ internal abstract class SubscriberChannel : GroupMember
             Group?.LockedLookForEnd();
         }
 
-        while (writers is { } writer)
+        try
         {
-            writers = writer.Next;
-            writer.Next = null;
-            writer.Publish.WaitEnded(end == ChannelEnd.Left ? WaitEnd.Discarded : WaitEnd.Lost);
+            while (writers is { } writer)
+            {
+                writers = writer.Next;
+                writer.Next = null;
+                writer.Publish.WaitEnded(end == ChannelEnd.Left ? WaitEnd.Discarded : WaitEnd.Lost);
+            }
+
+            if (ended)
+                AfterEnd(finished);
+            else if (finished)
+                AfterFinish();
+        }
+        finally
+        {
+            // A thread that is interrupted may throw where it waits for the registry.
+            ReadWait.CompleteAll(readers, readable: false);
         }
 
-        if (ended)
-            AfterEnd(finished);
-        else if (finished)
-            AfterFinish();
-        ReadWait.CompleteAll(readers, readable: false);
         if (loss is { } lost)
             Report(lost);
         return ended;

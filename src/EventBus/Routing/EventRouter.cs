@@ -188,24 +188,24 @@ internal sealed class EventRouter
                 Interlocked.Increment(ref _refused);
                 return;
             }
-            else
-            {
-                _history.WatchAge(route.HistoryRule);
-            }
 
-            if (!origin.IsOwn)
-            {
-                if (fanOut.Uncounted != 0)
-                    _published.Increment(origin.Topic);
-                _telemetry.Sent();
-                if (fanOut.Matched == 0)
-                    CountUnmatched<TEvent>(origin.Topic);
-            }
+            if (fanOut.Uncounted != 0)
+                _published.Increment(origin.Topic);
         }
         finally
         {
             fanOut.Settle();
         }
+
+        // After all are woken: clocks and those who measure are plugged in, and may hang. Who is taken out of a group to be woken would hold up
+        // those whom other publishers took out.
+        if (route.KeepsHistory)
+            _history.WatchAge(route.HistoryRule);
+        if (origin.IsOwn)
+            return;
+        _telemetry.Sent();
+        if (fanOut.Matched == 0)
+            CountUnmatched<TEvent>(origin.Topic);
     }
 
     /// <summary>Counts a publish that matched nobody.</summary>

@@ -134,6 +134,24 @@ public sealed class SlotBufferTests
         _buffer.Length.Should().Be(length, "what comes back every twenty rounds is not worth a copy each time");
     }
 
+    [Theory]
+    [InlineData(5)]
+    [InlineData(100)]
+    [InlineData(10_000)]
+    public void Rest_KeepsLittle_AndGrowsAgain(int burst)
+    {
+        for (int i = 0; i < 3; i++)
+        {
+            Burst(burst);
+            _buffer.Rest();
+            _buffer.Length.Should().BeLessThanOrEqualTo(16);
+        }
+
+        Memory.Collect();
+        Burst(burst);
+        _buffer.Length.Should().BeInRange(Math.Min(burst, 16), Math.Max(16, 2 * burst));
+    }
+
     [Fact]
     public void Clear_LetsGoOfAll()
     {

@@ -166,7 +166,10 @@ internal struct SlotBuffer<TEvent>
         Debug.Assert(_count == 0, "something is queued");
         if (_length <= SmallLength)
             return;
-        SlotSegment<TEvent> kept = _last!, segment = kept.Next;
+        SlotSegment<TEvent> kept = _last!;
+        for (SlotSegment<TEvent> other = kept.Next; other != _last; other = other.Next)
+            kept = other.Slots.Length < kept.Slots.Length ? other : kept;
+        SlotSegment<TEvent> segment = kept.Next;
         SlotSegment<TEvent>? chain = null;
         while (segment != kept)
         {
@@ -177,6 +180,7 @@ internal struct SlotBuffer<TEvent>
         }
 
         _length = kept.Slots.Length;
+        SetLast(kept);
         BeginAnewIfEmpty();
         if (chain is not null)
             Shed(chain);
@@ -316,7 +320,15 @@ internal struct SlotBuffer<TEvent>
     {
         if (_shed is null)
         {
-            _shed = new(chain);
+            try
+            {
+                _shed = new(chain);
+            }
+            catch (OutOfMemoryException)
+            {
+                // Nor is anything held weakly then: an event has been taken, or a log entered.
+            }
+
             return;
         }
 

@@ -187,9 +187,10 @@ internal abstract class GroupMember
 
     private void LockedEnterLog()
     {
-        LockedEnter(_group!);
-        _group!.LockedEntered(this);
-        Readers.EnterLog(ref _group.LockedParked);
+        // First what may find no memory: one in the log whose reader is not parked there would never be told of an event.
+        Readers.EnterLog(ref _group!.LockedParked);
+        LockedEnter(_group);
+        _group.LockedEntered(this);
     }
 
     private void LockedWait(ReadWait wait)

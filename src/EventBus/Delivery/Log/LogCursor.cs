@@ -99,11 +99,11 @@ internal struct LogCursor<TEvent>
             piece.Slots[_position - piece.Base] = default;
 
         // From here on, if it is at the end, the piece may begin anew.
-        bool isGreat = piece.Slots.Length >= SubscriberGroup<TEvent>.GreatLength;
+        bool isTold = !isAlone || SubscriberGroup<TEvent>.IsToRest(piece.Slots.Length) || piece.WasReleased;
         Volatile.Write(ref _position, next);
         if (next == _until)
             return ReleasePart(group);
-        return (!isAlone || isGreat) && next == group.Tail;
+        return isTold && next == group.Tail;
     }
 
     /// <summary>The last event of its part; only on its own, and while there is one.</summary>
@@ -120,10 +120,12 @@ internal struct LogCursor<TEvent>
         if (piece.HasOneReader)
             piece.Slots[_until - 1 - piece.Base] = default;
         _until--;
+
+        // What is left of the part may be nothing, and the position the end of the piece before: then both are passed.
+        if (_until == piece.Base && piece != _piece && piece.Release())
+            group.Recycle(piece);
         if (_until == _position)
             ReleasePart(group);
-        else if (_until == piece.Base && piece.Release())
-            group.Recycle(piece);
     }
 
     /// <summary>Gives up its part.</summary>

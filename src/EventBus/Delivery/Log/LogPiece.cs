@@ -43,22 +43,33 @@ internal sealed class LogPiece<TEvent>
         get => Readers == 1;
     }
 
+    /// <summary>
+    /// Whether somebody passed it, or left, since it began: then who is alone in it may not have been so always, and events that were read
+    /// together, or that nobody is to read any more, may still be here. Written before the count falls, so whoever finds itself alone sees it.
+    /// </summary>
+    public bool WasReleased { get; private set; }
+
     /// <summary>Makes it the last piece of a log.</summary>
     public void Begin(long position, int readers)
     {
         Base = position;
         Next = null;
+        WasReleased = false;
         Volatile.Write(ref _readers, readers + LastMark);
     }
 
     /// <summary>Lets the slots stand for other positions: everyone is at the end.</summary>
-    public void BeginAnew(long position) => Base = position;
+    public void BeginAnew(long position) => (Base, WasReleased) = (position, false);
 
     public void AddReader() => Interlocked.Increment(ref _readers);
 
     /// <summary>A member has passed it, or left.</summary>
     /// <returns>Whether it was the last one.</returns>
-    public bool Release() => Interlocked.Decrement(ref _readers) == 0;
+    public bool Release()
+    {
+        WasReleased = true;
+        return Interlocked.Decrement(ref _readers) == 0;
+    }
 
     /// <summary>It has a successor; under the group's gate.</summary>
     /// <returns>Whether everyone has passed it.</returns>

@@ -8,6 +8,8 @@ namespace EventBus.Delivery;
 /// </remarks>
 internal struct SparePieces<TEvent>
 {
+    private const int MostJoined = 64;
+
     /// <summary>Pieces given back, as a chain; interlocked. Nobody takes one alone, so it cannot come back to what it was unseen.</summary>
     private LogPiece<TEvent>? _returned;
 
@@ -60,20 +62,21 @@ internal struct SparePieces<TEvent>
         try
         {
             _weak ??= new WeakReference<LogPiece<TEvent>>(null!);
-        }
-        catch (OutOfMemoryException)
-        {
-            return;
-        }
+            if (_weak.TryGetTarget(out LogPiece<TEvent>? earlier))
+            {
+                // Not looked for without end, as the gate is held: what a great burst leaves is enough.
+                LogPiece<TEvent> end = chain;
+                for (int i = 0; i < MostJoined && end.Next is { } next; i++)
+                    end = next;
+                end.Next ??= earlier;
+            }
 
-        if (_weak.TryGetTarget(out LogPiece<TEvent>? earlier))
-        {
-            LogPiece<TEvent> end = chain;
-            while (end.Next is { } next)
-                end = next;
-            end.Next = earlier;
+            _weak.SetTarget(chain);
         }
-
-        _weak.SetTarget(chain);
+        catch (Exception exception) when (exception is OutOfMemoryException or InvalidOperationException)
+        {
+            // No memory; or the whole bus is garbage, a subscription's finalizer has it end, and the reference was finalized before: then
+            // nothing is needed any more.
+        }
     }
 }

@@ -8,7 +8,7 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
     where TEvent : notnull
 {
     /// <summary>A piece as long as this is given back once everyone has read everything: before that it is not worth the while.</summary>
-    public const int GreatLength = 32;
+    private const int GreatLength = 32;
 
     /// <summary>The length of a log's first piece.</summary>
     private const int FirstLength = 4;
@@ -19,12 +19,18 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
     /// <summary>A log that comes to rest more often than this is busy.</summary>
     private const int BusyMilliseconds = 100;
 
+    /// <summary>How often a piece begins anew, and none is appended, until none is expected to be.</summary>
+    private const int QuietRounds = 3;
+
     private LogPiece<TEvent> _last = new([]);
 
     /// <summary>The slots of the last piece, and how many of them are written.</summary>
     private Slot<TEvent>[] _slots = [];
     private int _end;
     private SparePieces<TEvent> _spares;
+
+    /// <summary>How often the last piece has begun anew since it became the last.</summary>
+    private int _rounds;
 
     /// <summary>When everyone had read everything after a burst; for a log that is busy, which is not a matter of the bus's clock.</summary>
     private long _restedAt;
@@ -34,6 +40,9 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
 
     public SubscriberGroup(SubscriberProfile profile)
         : base(profile) => _last.Begin(0, readers: 0);
+
+    /// <summary>Whether a last piece of this length is not kept once everyone has read everything.</summary>
+    public static bool IsToRest(int length) => length is < FirstLength or >= GreatLength;
 
     public override bool StoresValues => typeof(TEvent).IsValueType;
 
@@ -66,15 +75,17 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
     /// <summary>Everyone has passed a piece: it is cleared, and kept for another time. Called by readers, without the gate.</summary>
     public void Recycle(LogPiece<TEvent> piece)
     {
+        // One that was made short for want of memory is not kept.
         Array.Clear(piece.Slots);
-        _spares.Return(piece, isSmall: piece.Slots.Length < GreatLength);
+        if (piece.Slots.Length >= FirstLength)
+            _spares.Return(piece, isSmall: piece.Slots.Length < GreatLength);
     }
 
     public override void LockedLookForEnd()
     {
         if (_end == 0 || !LockedAreAllAtEnd())
             return;
-        LockedBeginAnew(_slots);
+        LockedBeginAnew(_slots.Length < FirstLength ? [] : _slots);
         if (_slots.Length >= GreatLength)
             LockedRest();
     }
@@ -98,7 +109,7 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
             if (isSpared && spared!.IsInLog && !skips)
                 spared.LeaveLog();
             int spares = skips ? 1 : 0;
-            if (Members.InLog > spares && !LockedTryMakeSpace())
+            if (Members.InLog > spares && !LockedTryMakeSpace(spares))
                 LockedLeaveLog(skips ? spared : null);
             if (Members.InLog > spares)
             {
@@ -115,6 +126,8 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
                     ((SubscriberChannel<TEvent>)Members[i]).Offer(in @event, ref fanOut);
             }
 
+            // What they dropped may have been the last that anyone had to read in the log.
+            LockedLookForEnd();
             LockedSetSafe();
         }
     }
@@ -135,7 +148,8 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
     private bool LockedAreAllAtEnd() =>
         _last.Readers == Members.InLog && (AtEnd == Members.InLog || (Members.InLog == 1 && Members[0].Position == Tail));
 
-    private bool LockedTryMakeSpace()
+    /// <param name="spares">How many of those in the log the event is not for.</param>
+    private bool LockedTryMakeSpace(int spares)
     {
         if (_end < _slots.Length)
             return true;
@@ -149,12 +163,12 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
         }
         catch (OutOfMemoryException)
         {
-            return LockedTryMakeSpaceForOne();
+            return LockedTryMakeSpaceForOne(spares);
         }
     }
 
     /// <summary>There is no memory for a piece: who is behind, and holds what there is, goes on its own; there may be enough for the others.</summary>
-    private bool LockedTryMakeSpaceForOne()
+    private bool LockedTryMakeSpaceForOne(int spares)
     {
         // Once more after each that went, as another one may have taken a place that was looked at.
         for (int i = Members.InLog - 1; i >= 0; i--)
@@ -167,7 +181,8 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
 
         try
         {
-            if (Members.InLog > 0)
+            // Nor is a piece appended that nothing is written to: who is at its start would count as being before it.
+            if (Members.InLog > spares)
                 LockedAppend(new LogPiece<TEvent>(new Slot<TEvent>[1]));
             return true;
         }
@@ -182,7 +197,7 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
         LogPiece<TEvent> before = _last;
         piece.Begin(Tail, Members.InLog);
         before.Next = piece;
-        (_last, _slots, _end) = (piece, piece.Slots, 0);
+        (_last, _slots, _end, _rounds) = (piece, piece.Slots, 0, 0);
         if (before.ReleaseAsLast())
             Recycle(before);
     }
@@ -193,6 +208,8 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
         _last.Slots = slots;
         _last.BeginAnew(Tail);
         (_slots, _end) = (slots, 0);
+        if (++_rounds == QuietRounds)
+            _spares.Rest();
     }
 
     /// <summary>Goes on with a small piece, and lets go of what a burst needed, as far as the collector wants it.</summary>
@@ -216,7 +233,7 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
 
     private Slot<TEvent>[] NewSlots(int length)
     {
-        Slot<TEvent>[] slots = new Slot<TEvent>[Math.Clamp(length, 1, LongestPiece)];
+        Slot<TEvent>[] slots = new Slot<TEvent>[Math.Clamp(length, FirstLength, LongestPiece)];
         _longest = slots.Length;
         return slots;
     }

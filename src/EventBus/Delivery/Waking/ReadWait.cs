@@ -50,19 +50,36 @@ internal sealed class ReadWait : QueuedWait<ReadWait>, IValueTaskSource<bool>, I
     /// <summary>Ends the wait when a token is cancelled. Called after it was queued, with no lock held.</summary>
     public void CancelBy(CancellationToken cancellationToken)
     {
-        _registration = cancellationToken.UnsafeRegister(
-            static (state, token) =>
-            {
-                ReadWait wait = (ReadWait)state!;
-                if (wait._member.RemoveReader(wait))
-                    wait.Fail(new OperationCanceledException(token));
-            },
-            this);
+        CancellationTokenRegistration registration;
+        try
+        {
+            registration = cancellationToken.UnsafeRegister(
+                static (state, token) =>
+                {
+                    ReadWait wait = (ReadWait)state!;
+                    if (wait._member.RemoveReader(wait))
+                        wait.Fail(new OperationCanceledException(token));
+                },
+                this);
+        }
+        catch (OutOfMemoryException)
+        {
+            // Nobody awaits it, so it must not be told of an event in the place of one that is awaited.
+            if (!_member.RemoveReader(this))
+                _member.PassOn();
+            throw;
+        }
 
-        // It may have been completed before there was a registration to remove.
+        _registration = registration;
+
+        // It may have been completed before there was a registration to remove. Not by the field: whoever completed it may have written there
+        // at the same time, and half of each would unregister nothing.
         Interlocked.MemoryBarrier();
         if (_completed)
-            Unregister();
+        {
+            registration.Unregister();
+            _registration = default;
+        }
     }
 
     /// <summary>Makes one list of two; the second is to be the longer one, if any is.</summary>
@@ -86,10 +103,12 @@ internal sealed class ReadWait : QueuedWait<ReadWait>, IValueTaskSource<bool>, I
     }
 
     /// <summary>Tells it that there is something to read, and goes on with the reader; on a thread of the pool.</summary>
+    /// <remarks>What the reader throws is thrown, as it is where the pool goes on with it.</remarks>
     public void CompleteHere()
     {
         _goesOnHere = true;
-        Complete(readable: true);
+        End();
+        _source.SetResult(true);
     }
 
     /// <summary>Goes on with the reader here, if that is what it was completed for, or has the pool do so.</summary>
@@ -144,6 +163,8 @@ internal sealed class ReadWait : QueuedWait<ReadWait>, IValueTaskSource<bool>, I
 
     private void End()
     {
+        // The one that was parked before it may be of a subscriber that is gone.
+        Previous = null;
         _keptAlive = null;
         _completed = true;
         Interlocked.MemoryBarrier();

@@ -49,19 +49,25 @@ internal sealed class Relay : IThreadPoolWorkItem
         }
         catch (Exception)
         {
-            // No memory to queue it: the next who comes by tries again.
-            using (_gate.Enter())
-                _isQueued = false;
+            // No memory to queue it. Those who are left wait here, not for the next event, so nobody need come by: each is tried alone.
+            ReadWait.CompleteAll(TakeAll(), readable: true);
         }
     }
 
     void IThreadPoolWorkItem.Execute()
     {
+        ExecutionContext? flow = ExecutionContext.Capture();
         for (int turn = 0; TryTake(isFirst: turn == 0, out ReadWait? wait, out bool hasToQueue); turn++)
         {
             if (hasToQueue)
                 Queue();
             wait.CompleteHere();
+
+            // What a reader leaves on the thread is not for the next one, as it is not where the pool goes on with each.
+            if (flow is not null)
+                ExecutionContext.Restore(flow);
+            if (SynchronizationContext.Current is not null)
+                SynchronizationContext.SetSynchronizationContext(null);
             if (turn >= ReadersPerRun && Volatile.Read(ref _isQueued))
                 return;
         }
@@ -84,6 +90,17 @@ internal sealed class Relay : IThreadPoolWorkItem
             else
                 hasToQueue = TryClaim();
             return true;
+        }
+    }
+
+    private ReadWait? TakeAll()
+    {
+        using (_gate.Enter())
+        {
+            ReadWait? all = _first;
+            _first = _last = null;
+            _isQueued = false;
+            return all;
         }
     }
 
