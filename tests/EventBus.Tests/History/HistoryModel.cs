@@ -8,6 +8,7 @@ internal sealed class HistoryModel(IReadOnlyList<HistoryRule> rules, long firstS
     private readonly List<ModelTopic> _byUse = [];
     private readonly List<(ModelEvent Event, HistoryRule Rule)> _everything = [];
     private long _lastSequence = firstSequence - 1;
+    private bool _hasSupersededAged;
 
     public List<ModelSubscription> Subscriptions { get; } = [];
 
@@ -15,8 +16,8 @@ internal sealed class HistoryModel(IReadOnlyList<HistoryRule> rules, long firstS
 
     public long LastSequence => _lastSequence;
 
-    /// <summary>Whether anything that history once had is gone.</summary>
-    public bool HasLost => _everything.Any(e => !IsKept(e.Event));
+    /// <summary>Whether anything that history once had is gone, or may count as gone: what had grown too old when a newer one superseded it.</summary>
+    public bool HasLost => _hasSupersededAged || _everything.Any(e => !IsKept(e.Event));
 
     public int Topics => _byUse.Count;
 
@@ -39,7 +40,9 @@ internal sealed class HistoryModel(IReadOnlyList<HistoryRule> rules, long firstS
             sequence = ++_lastSequence;
             ModelEvent kept = new(topic, @event, sequence, now);
             _everything.Add((kept, rule));
-            foreach (ModelEvent replaced in history.Add(kept))
+            List<ModelEvent> superseded = [.. history.Add(kept)];
+            _hasSupersededAged |= history.HasSupersededAged;
+            foreach (ModelEvent replaced in superseded)
                 _everything.RemoveAll(e => e.Event == replaced);
         }
 
@@ -139,6 +142,12 @@ internal sealed class HistoryModel(IReadOnlyList<HistoryRule> rules, long firstS
         private readonly List<ModelEvent> _last = [];
         private readonly Dictionary<Type, ModelEvent> _newest = [];
 
+        /// <summary>The newest of each type, if it has grown too old since.</summary>
+        private readonly Dictionary<Type, ModelEvent> _aged = [];
+
+        /// <summary>Whether one that had grown too old was superseded: then the bus may have found it too old before, or not.</summary>
+        public bool HasSupersededAged { get; private set; }
+
         public string Name => name;
 
         public HistoryRule Rule => rule;
@@ -151,21 +160,28 @@ internal sealed class HistoryModel(IReadOnlyList<HistoryRule> rules, long firstS
         /// <returns>Those that newer ones of their types replaced.</returns>
         public IEnumerable<ModelEvent> Add(ModelEvent @event)
         {
-            List<ModelEvent> before = [.. _newest.Values];
+            List<ModelEvent> before = [.. _newest.Values, .. _aged.Values];
             foreach (Type type in rule.LatestOnly.Where(t => t.IsInstanceOfType(@event.Event)))
+            {
                 _newest[type] = @event;
+                HasSupersededAged |= _aged.Remove(type);
+            }
+
             if (!_newest.ContainsValue(@event))
                 _last.Add(@event);
             if (_last.Count > rule.Depth)
                 _last.RemoveAt(0);
-            return before.Except(_newest.Values);
+            return before.Except(_newest.Values).Except(_aged.Values);
         }
 
         public void Forget(Predicate<ModelEvent> isForgotten)
         {
             _last.RemoveAll(isForgotten);
             foreach (Type type in _newest.Keys.Where(t => isForgotten(_newest[t])))
+            {
+                _aged[type] = _newest[type];
                 _newest.Remove(type);
+            }
         }
     }
 }
