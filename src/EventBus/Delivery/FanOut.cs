@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace EventBus.Delivery;
 
 /// <summary>
@@ -71,7 +73,15 @@ internal ref struct FanOut
     public void AddEnded(SubscriberChannel channel) => (_ended ??= []).Add(channel);
 
     /// <summary>Does what had to wait until no lock was held. Never throws.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly void Settle()
+    {
+        // Most publishes leave nothing to do.
+        if (_relays is not null || _wakes is not null || _ended is not null || _losses is not null)
+            SettleAll();
+    }
+
+    private readonly void SettleAll()
     {
         for (Relay? relay = _relays; relay is not null;)
         {

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using EventBus.Diagnostics;
 
 namespace EventBus.Delivery;
 
@@ -234,6 +236,7 @@ internal sealed class SubscriberChannel<TEvent> : ChannelIntake<TEvent>
         return origin;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private Envelope<TEvent> LockedRead(in Slot<TEvent> slot, long ordinal)
     {
         Envelope<TEvent> envelope = slot.ToEnvelope(ordinal - _lastRead - 1);
@@ -255,7 +258,9 @@ internal sealed class SubscriberChannel<TEvent> : ChannelIntake<TEvent>
     {
         if (finished)
             AfterFinish();
-        Owner.Telemetry.Consumed(Profile.Tags, publishedAtTicks, Owner.TimeProvider);
+        BusTelemetry telemetry = Owner.Telemetry;
+        if (telemetry.CountsDeliveries)
+            telemetry.Consumed(Profile.Tags, publishedAtTicks, Owner.TimeProvider);
     }
 
     /// <summary>An event is held back no longer.</summary>

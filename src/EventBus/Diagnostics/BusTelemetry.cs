@@ -61,6 +61,9 @@ internal sealed class BusTelemetry : IDisposable
     /// <summary>Whether someone counts losses, so that each must be told.</summary>
     public bool CountsLosses => _dropped.Enabled;
 
+    /// <summary>Whether someone counts deliveries, or measures how long they took: to be asked before what <see cref="Consumed"/> needs is.</summary>
+    public bool CountsDeliveries => _consumed.Enabled || _deliveryDelay.Enabled;
+
     /// <summary>Whether someone measures how long handlers take.</summary>
     public bool MeasuresProcessing => _processDuration.Enabled;
 
