@@ -32,6 +32,9 @@ internal sealed class GroupStressRun
         _publishing = new StressPublishing(bus, _streams, _cancels, AnyMember);
     }
 
+    /// <summary>The channels of all subscriptions there were.</summary>
+    public ConcurrentQueue<WeakReference> Channels { get; } = new();
+
     public async Task<IEnumerable<string>> RunAsync()
     {
         Join();
@@ -64,8 +67,15 @@ internal sealed class GroupStressRun
             (string patterns, Type type) = groups[random.Next(Groups)];
             StressSpec spec = AnySpec(random, patterns, type) with { Replay = Replay.None };
             StreamAccount account = new(_streams, $"Stayer {i} ({spec})", _faults) { IsFromStart = true };
-            _stayers[i] = StressMember.Create(_bus, spec, account, random.Next(), long.MaxValue);
+            _stayers[i] = Create(spec, account, random.Next(), long.MaxValue);
         }
+    }
+
+    private StressMember Create(StressSpec spec, StreamAccount account, int seed, long wanted)
+    {
+        StressMember member = StressMember.Create(_bus, spec, account, seed, wanted);
+        Channels.Enqueue(new WeakReference(member.Subscription.Channel));
+        return member;
     }
 
     private StressSpec AnySpec(Random random, string patterns, Type type)
@@ -98,7 +108,7 @@ internal sealed class GroupStressRun
             string patterns = random.Next(6) == 0 ? "e:1" : StayingPatterns[random.Next(StayingPatterns.Length)];
             StressSpec spec = AnySpec(random, patterns, Types[random.Next(Types.Length)]);
             StreamAccount account = new(_streams, $"Churner {place}.{i} ({spec})", _faults) { Replays = spec.Replay != Replay.None };
-            StressMember member = StressMember.Create(_bus, spec, account, random.Next(), random.Next(1, 400));
+            StressMember member = Create(spec, account, random.Next(), random.Next(1, 400));
             Volatile.Write(ref _churning[place], member);
             if (spec.Reader == ReaderKind.Hanging)
                 await Task.Yield();
