@@ -46,11 +46,8 @@ internal struct SlotBuffer<TEvent>
     private Slot<TEvent>[]? _firstSlots;
     private Slot<TEvent>[]? _lastSlots;
 
-    /// <summary>
-    /// What shrinking let go of, as a chain, for as long as the collector leaves it: a consumer that keeps up at times and falls behind
-    /// at others takes it back, instead of allocating it again and again.
-    /// </summary>
-    private WeakReference<SlotSegment<TEvent>>? _shed;
+    /// <summary>What shrinking let go of.</summary>
+    private WeakChain<SlotSegment<TEvent>> _shed;
 
     /// <summary>The index of the oldest slot in the first segment.</summary>
     private int _head;
@@ -182,8 +179,7 @@ internal struct SlotBuffer<TEvent>
         _length = kept.Slots.Length;
         SetLast(kept);
         BeginAnewIfEmpty();
-        if (chain is not null)
-            Shed(chain);
+        _shed.Add(chain);
     }
 
     /// <summary>How many of the events are the bus's own.</summary>
@@ -224,11 +220,7 @@ internal struct SlotBuffer<TEvent>
 
         if (_last.Next == _first)
         {
-            if (_shed is null || !_shed.TryGetTarget(out SlotSegment<TEvent>? chain))
-                chain = new SlotSegment<TEvent>(Math.Min(_length, LongestSegment));
-            else
-                _shed.SetTarget(null!);
-            Insert(chain);
+            Insert(_shed.TakeAll() ?? new SlotSegment<TEvent>(Math.Min(_length, LongestSegment)));
         }
 
         SetLast(_last.Next);
@@ -304,8 +296,7 @@ internal struct SlotBuffer<TEvent>
             segment = next;
         }
 
-        if (chain is not null)
-            Shed(chain);
+        _shed.Add(chain);
     }
 
     private readonly int CountSegments()
@@ -314,33 +305,5 @@ internal struct SlotBuffer<TEvent>
         for (SlotSegment<TEvent> segment = _last!.Next; segment != _last; segment = segment.Next)
             count++;
         return count;
-    }
-
-    private void Shed(SlotSegment<TEvent> chain)
-    {
-        if (_shed is null)
-        {
-            try
-            {
-                _shed = new(chain);
-            }
-            catch (OutOfMemoryException)
-            {
-                // Nor is anything held weakly then: an event has been taken, or a log entered.
-            }
-
-            return;
-        }
-
-        // What was shed before and is still there goes with it.
-        if (_shed.TryGetTarget(out SlotSegment<TEvent>? earlier))
-        {
-            SlotSegment<TEvent> end = chain;
-            while (end.Chained is { } next)
-                end = next;
-            end.Chained = earlier;
-        }
-
-        _shed.SetTarget(chain);
     }
 }

@@ -1,7 +1,7 @@
 namespace EventBus.Delivery;
 
 /// <summary>A piece of a <see cref="SlotBuffer{TEvent}"/>: alone at first, a ring of one.</summary>
-internal sealed class SlotSegment<TEvent>
+internal sealed class SlotSegment<TEvent> : IChained<SlotSegment<TEvent>>
 {
     public SlotSegment(int length)
     {

@@ -14,7 +14,7 @@ namespace EventBus.Delivery;
 /// falls. Whoever brings it to nothing is the last that has seen the piece: it may be cleared and used again.
 /// </para>
 /// </remarks>
-internal sealed class LogPiece<TEvent>
+internal sealed class LogPiece<TEvent> : IChained<LogPiece<TEvent>>
 {
     /// <summary>Counts as a great many readers, so that the log's last piece is never taken to be passed by all.</summary>
     private const int LastMark = 1 << 30;
@@ -29,6 +29,13 @@ internal sealed class LogPiece<TEvent>
     public long Base { get; private set; }
 
     public LogPiece<TEvent>? Next { get; set; }
+
+    /// <remarks>A piece that is not in a log is in a chain of others, or alone.</remarks>
+    LogPiece<TEvent>? IChained<LogPiece<TEvent>>.Chained
+    {
+        get => Next;
+        set => Next = value;
+    }
 
     /// <summary>The position behind the last slot.</summary>
     public long End => Base + Slots.Length;

@@ -115,10 +115,11 @@ internal abstract class SubscriberGroup
     /// <param name="ended">Whether those that have ended and not been read are wanted, too.</param>
     public void CopyTo(List<SubscriberChannel> list, bool ended)
     {
+        // As a rule all of it, so that no memory is asked for while the gate is held.
+        list.EnsureCapacity(list.Count + Members.All);
         using (GroupGate.Enter())
         {
             int count = ended ? Members.All : Members.Open;
-            list.EnsureCapacity(list.Count + count);
             for (int i = 0; i < count; i++)
                 list.Add((SubscriberChannel)Members[i]);
         }

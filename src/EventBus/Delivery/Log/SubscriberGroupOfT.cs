@@ -170,13 +170,17 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
     /// <summary>There is no memory for a piece: who is behind, and holds what there is, goes on its own; there may be enough for the others.</summary>
     private bool LockedTryMakeSpaceForOne(int spares)
     {
-        // Once more after each that went, as another one may have taken a place that was looked at.
-        for (int i = Members.InLog - 1; i >= 0; i--)
+        // Again if any went, as another one may have taken a place that was looked at.
+        for (bool anyWent = true; anyWent;)
         {
-            if (Members[i].Position == Tail)
-                continue;
-            Members[i].Starve();
-            i = Members.InLog;
+            anyWent = false;
+            for (int i = Members.InLog - 1; i >= 0; i--)
+            {
+                if (Members[i].Position == Tail)
+                    continue;
+                Members[i].Starve();
+                anyWent = true;
+            }
         }
 
         try
