@@ -186,6 +186,8 @@ internal sealed class SubscriberChannel<TEvent> : ChannelIntake<TEvent>
     {
         (isReplayed, served, sawEnd) = (false, null, false);
         EventOrigin origin;
+        if (hold)
+            Group?.HoldsBack();
         Lane<TEvent>? lane = hold ? LockedLane() : Lane;
         if (lane?.Held.HasReturned == true)
         {

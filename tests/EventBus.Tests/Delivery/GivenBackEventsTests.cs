@@ -80,6 +80,42 @@ public sealed class GivenBackEventsTests : IDisposable
         subscription.ReadEvents().Should().Equal(1, 2, 3);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void HeldBack_AfterEverythingWasRead_TakesUpRoomInTheLogAsOnItsOwn(int others)
+    {
+        using Subscription<int> subscription = _bus.Subscribe<int>("t", new() { Capacity = 2, Overflow = OverflowPolicy.DropWrite });
+        Subscription<int>[] beside = [.. Enumerable.Range(0, others).Select(_ => _bus.Subscribe<int>("t"))];
+        SubscriberChannel<int> channel = (SubscriberChannel<int>)subscription.Channel;
+        for (int round = 0; round < 10; round++)
+        {
+            Publish("t", 1);
+            subscription.ReadEvents().Should().Equal(1);
+            Array.ForEach(beside, s => s.ReadEvents().Should().Equal(1));
+        }
+
+        Publish("t", 2, 3);
+        channel.TryTake(hold: true, out Taken<int> second).Should().BeTrue();
+        channel.TryTake(hold: true, out Taken<int> third).Should().BeTrue();
+        _bus.Publish("t", 4).Dropped.Should().Be(1, "two are held back");
+
+        // What is offered to it alone, taken and held back, takes up room also when it has come back to the log.
+        channel.Release(second).Should().BeTrue();
+        _bus.Publish("t", 5).Dropped.Should().Be(0);
+        channel.TryTake(hold: true, out Taken<int> fifth).Should().BeTrue();
+        channel.TryTake(hold: true, out _).Should().BeFalse();
+        channel.IsInLog.Should().BeTrue();
+        _bus.Publish("t", 6).Dropped.Should().Be(1, "two are held back");
+        channel.Release(third).Should().BeTrue();
+        _bus.Publish("t", 7).Dropped.Should().Be(0);
+        channel.Release(fifth).Should().BeTrue();
+
+        subscription.Reader.TryRead(out Envelope<int> last).Should().BeTrue();
+        (last.Event, last.Missed, subscription.Dropped).Should().Be((7, 1, 2));
+        Array.ForEach(beside, s => s.ReadEvents().Should().Equal(2, 3, 4, 5, 6, 7));
+    }
+
     [Fact]
     public async Task Observers_ComingAndGoingWhileEventsAreReadBesideThem_TogetherSeeEachEventOnceAndInOrder()
     {

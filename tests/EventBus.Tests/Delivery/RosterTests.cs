@@ -121,6 +121,8 @@ public sealed class RosterTests
         /// <summary>The limit as the roster was told it last.</summary>
         public long Known { get; set; }
 
+        public override int Capacity => 1;
+
         public override long RoomUpTo => Limit;
 
         public override long Position => 0;

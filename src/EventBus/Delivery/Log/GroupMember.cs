@@ -38,6 +38,9 @@ internal abstract class GroupMember
     /// <summary>Where the log ended when this member was known to have read everything; guarded by the group's gate.</summary>
     public long SeenEnd { get; set; } = -1;
 
+    /// <summary>How many events it has room for.</summary>
+    public virtual int Capacity => Profile.Capacity;
+
     /// <summary>The position in the log up to which there is room, if no more is read. Needs no lock; only in the log.</summary>
     public abstract long RoomUpTo { get; }
 

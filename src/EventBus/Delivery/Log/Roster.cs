@@ -30,6 +30,9 @@ internal struct Roster
     /// <summary>How many there are.</summary>
     public int All { get; private set; }
 
+    /// <summary>No member in the log has room for fewer; it may be that none has so little any more.</summary>
+    public int LeastCapacity { get; private set; } = int.MaxValue;
+
     /// <summary>Up to where every member in the log has room, as far as known.</summary>
     public readonly long FirstLimit => InLog == 0 ? long.MaxValue : _entries[0].Limit;
 
@@ -52,6 +55,7 @@ internal struct Roster
         All++;
         Open++;
         Put(InLog++, new Entry(member, limit));
+        LeastCapacity = Math.Min(LeastCapacity, member.Capacity);
         SiftUp(InLog - 1);
     }
 
@@ -61,6 +65,8 @@ internal struct Roster
         int place = member.Place;
         Debug.Assert(place < InLog, "is in the log");
         InLog--;
+        if (InLog == 0)
+            LeastCapacity = int.MaxValue;
         if (place == InLog)
             return;
         Swap(place, InLog);
@@ -74,6 +80,7 @@ internal struct Roster
         Debug.Assert(member.Place >= InLog && member.Place < Open, "is on its own");
         Swap(member.Place, InLog);
         _entries[InLog].Limit = limit;
+        LeastCapacity = Math.Min(LeastCapacity, member.Capacity);
         SiftUp(InLog++);
     }
 

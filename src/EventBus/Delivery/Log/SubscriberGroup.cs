@@ -30,6 +30,9 @@ internal abstract class SubscriberGroup
     /// <summary>How many members are asked how much room they have one after the other, before it is cheaper to ask all.</summary>
     private const int FewAsked = 16;
 
+    /// <summary>So far back that no capacity reaches the log from there.</summary>
+    private const long NeverRead = long.MinValue / 2;
+
     protected Gate GroupGate;
     protected Roster Members = new();
 
@@ -37,11 +40,17 @@ internal abstract class SubscriberGroup
     protected long SafeUntil = long.MinValue;
     protected int AtEnd;
     private ParkedReaders _parked = new();
+
+    /// <summary>Whether a member may hold events back, which take up room behind its position. Set before one does; never reset.</summary>
+    private volatile bool _mayHoldBack;
     private long _tail;
     private long _published;
 
     /// <summary>Where the log ended when all members were asked last.</summary>
     private long _askedAll;
+
+    /// <summary>Where the log ended when everyone had last read everything: nobody's room ends less than its capacity after, if none holds back.</summary>
+    private long _readByAll = NeverRead;
 
     protected SubscriberGroup(SubscriberProfile profile) => Profile = profile;
 
@@ -128,7 +137,7 @@ internal abstract class SubscriberGroup
     /// <summary>Adds a member at the log's end; if there is no memory for it, nothing has changed.</summary>
     public void LockedAdd(GroupMember member)
     {
-        Members.Add(member, Tail + member.Profile.Capacity);
+        Members.Add(member, Tail + member.Capacity);
         LockedCountIn(member);
     }
 
@@ -163,6 +172,9 @@ internal abstract class SubscriberGroup
         AtEnd++;
     }
 
+    /// <summary>A member is going to hold an event back; before its position moves over it.</summary>
+    public void HoldsBack() => _mayHoldBack = true;
+
     /// <summary>A member may have read everything; with no lock held.</summary>
     public void SawEnd(GroupMember member, long position)
     {
@@ -181,6 +193,8 @@ internal abstract class SubscriberGroup
     protected void LockedMakeRoom()
     {
         long tail = Tail;
+        if (LockedLimit > tail)
+            return;
         for (int asked = 0; Members.FirstLimit <= tail; asked++)
         {
             // Not again before the log has grown by some of the members: each time must be paid for by others that need not be asked.
@@ -221,7 +235,21 @@ internal abstract class SubscriberGroup
         fanOut.Matched += matched;
     }
 
-    protected void LockedSetSafe() => SafeUntil = Members.Open > Members.InLog || Members.InLog == 0 ? long.MinValue : Members.FirstLimit;
+    protected void LockedSetSafe() => SafeUntil = Members.Open > Members.InLog || Members.InLog == 0 ? long.MinValue : LockedLimit;
+
+    /// <summary>Everyone has read everything.</summary>
+    protected void LockedNoteEnd()
+    {
+        _readByAll = Tail;
+        LockedSetSafe();
+    }
+
+    /// <summary>Up to where all members in the log have room.</summary>
+    /// <remarks>
+    /// Who begins to hold back after this was worked out does so behind a position that it had not passed then. One that comes back with what it
+    /// holds back has had it set before, and this is worked out again.
+    /// </remarks>
+    private long LockedLimit => _mayHoldBack ? Members.FirstLimit : Math.Max(Members.FirstLimit, _readByAll + Members.LeastCapacity);
 
     private void LockedCountIn(GroupMember member)
     {

@@ -96,8 +96,7 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
     {
         using (GroupGate.Scope())
         {
-            if (Members.FirstLimit <= Tail)
-                LockedMakeRoom();
+            LockedMakeRoom();
             SubscriberChannel<TEvent>? spared = except?.Group == this ? (SubscriberChannel<TEvent>)except : null;
             bool isSpared = spared is not null && Members.IsOpen(spared);
             int matched = Members.Open - (isSpared ? 1 : 0);
@@ -214,6 +213,7 @@ internal sealed class SubscriberGroup<TEvent> : SubscriberGroup
         (_slots, _end) = (slots, 0);
         if (++_rounds == QuietRounds)
             _spares.Rest();
+        LockedNoteEnd();
     }
 
     /// <summary>Goes on with a small piece, and lets go of what a burst needed, as far as the collector wants it.</summary>
