@@ -258,6 +258,10 @@ internal sealed class StressMember<TEvent> : StressMember
                 await observer.Done.Task;
         }
 
+        // The last event counts as read before its observer has been called; whoever comes next is told of the end after that call.
+        Observer last = new(this, sight, int.MaxValue);
+        using (observable.Subscribe(last))
+            await last.Done.Task;
         await Subscription.Completion;
     }
 
