@@ -78,8 +78,15 @@ internal abstract class SubscriberGroup
     /// <summary>How many the registry has not forgotten: live, or not all of it read; guarded by its lock.</summary>
     public int Known { get; set; }
 
-    /// <summary>How many publishes it was the first to take. Read without the lock.</summary>
-    public long Published => Volatile.Read(ref _published);
+    /// <summary>How many publishes it was the first to take.</summary>
+    public long Published
+    {
+        get
+        {
+            using (GroupGate.Enter())
+                return _published;
+        }
+    }
 
     /// <summary>Those who wait for the log's next event. Under the gate.</summary>
     public ref ParkedReaders LockedParked => ref _parked;

@@ -45,15 +45,7 @@ internal struct ParkedReaders
     {
         if (wait is null || wait.ParkedIn != _round)
             return false;
-        if (wait.Previous is null)
-            _first = wait.Next;
-        else
-            wait.Previous.Next = wait.Next;
-        if (wait.Next is null)
-            _last = wait.Previous;
-        else
-            wait.Next.Previous = wait.Previous;
-        wait.Previous = wait.Next = null;
+        wait.Unlink(ref _first, ref _last);
         wait.ParkedIn = 0;
         return true;
     }

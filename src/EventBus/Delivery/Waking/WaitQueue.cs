@@ -10,15 +10,30 @@ internal abstract class QueuedWait<TWait>
 
     /// <summary>Whether it is in the queue.</summary>
     public bool IsWaiting { get; set; }
+
+    /// <summary>Takes it out of a list of which the first and the last are given.</summary>
+    public void Unlink(ref TWait? first, ref TWait? last)
+    {
+        if (Previous is null)
+            first = Next;
+        else
+            Previous.Next = Next;
+        if (Next is null)
+            last = Previous;
+        else
+            Next.Previous = Previous;
+        Previous = Next = null;
+    }
 }
 
 /// <summary>Waits, first come, first served; any of them can leave in O(1). Guarded by the channel's lock.</summary>
 internal struct WaitQueue<TWait>
     where TWait : QueuedWait<TWait>
 {
+    private TWait? _first;
     private TWait? _last;
 
-    public TWait? First { get; private set; }
+    public readonly TWait? First => _first;
 
     public readonly bool IsEmpty => First is null;
 
@@ -27,7 +42,7 @@ internal struct WaitQueue<TWait>
         wait.IsWaiting = true;
         wait.Previous = _last;
         if (_last is null)
-            First = wait;
+            _first = wait;
         else
             _last.Next = wait;
         _last = wait;
@@ -39,15 +54,7 @@ internal struct WaitQueue<TWait>
         if (!wait.IsWaiting)
             return false;
         wait.IsWaiting = false;
-        if (wait.Previous is null)
-            First = wait.Next;
-        else
-            wait.Previous.Next = wait.Next;
-        if (wait.Next is null)
-            _last = wait.Previous;
-        else
-            wait.Next.Previous = wait.Previous;
-        wait.Previous = wait.Next = null;
+        wait.Unlink(ref _first, ref _last);
         return true;
     }
 
@@ -70,7 +77,7 @@ internal struct WaitQueue<TWait>
             wait.Previous = null;
         }
 
-        First = _last = null;
+        _first = _last = null;
         return first;
     }
 }
